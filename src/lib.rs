@@ -4,4 +4,5 @@
 
 pub mod directory;
 pub mod plan;
+pub mod rules;
 pub mod sources;

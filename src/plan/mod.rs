@@ -5,14 +5,18 @@
 //! entries to iterate over, as often as needed. A dry run prints it, the guard judges its
 //! totals, apply executes its actions, the history keeps it.
 
+pub mod account;
 pub mod action;
 pub mod builder;
 pub mod entry;
 pub mod head;
+pub mod link;
 pub mod spool;
 
+pub use account::{Account, Role};
 pub use action::{Action, AttributeChange, Op, Outcome, OutcomeStatus, Subject, SubjectKind};
 pub use builder::Builder;
 pub use entry::{Entry, Section};
 pub use head::{Guard, Head, Limit, Mode, SourceReport, SourceStatus, Status};
+pub use link::{GroupLink, Link, LinkState};
 pub use spool::{Plan, PlanError};

@@ -1,0 +1,121 @@
+//! A portal's and a source's settings, as the rules use them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+
+use super::attributes::Mapping;
+use super::glob::Globs;
+use crate::directory::User;
+use crate::directory::fold::fold;
+use crate::plan::Role;
+
+#[derive(Clone, Debug)]
+pub struct Portal {
+    pub name: String,
+    pub kind: PortalKind,
+    pub target: String,
+    /// In order of precedence.
+    pub sources: Vec<String>,
+    pub on_create: OnCreate,
+    pub on_deactivate: OnDeactivate,
+    pub match_on: MatchOn,
+    /// By folded display name.
+    pub roles: BTreeMap<String, Role>,
+    pub default_role: Option<Role>,
+    pub role_updates: RoleUpdates,
+    /// How long a deactivation is held back.
+    pub grace: SignedDuration,
+    pub push: Globs,
+    pub include: Option<Filter>,
+    pub exclude: Option<Filter>,
+    pub mapping: Mapping,
+    /// Folded keys that are never deactivated.
+    pub protect: BTreeSet<String>,
+}
+
+impl Portal {
+    /// The place of a source in the order of precedence; None when it does not feed this portal.
+    pub fn precedence(&self, source: &str) -> Option<usize> {
+        self.sources.iter().position(|name| name == source)
+    }
+}
+
+/// What the rules know of a source.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SourceRules {
+    pub name: String,
+    /// Only who is assigned to the application is in scope.
+    pub assigned_only: bool,
+    pub nested_groups: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PortalKind {
+    Store,
+    Dashboard,
+    Mdm,
+    Directory,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnCreate {
+    Nothing,
+    Create,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OnDeactivate {
+    Nothing,
+    Remove,
+    Disable,
+    UnassignDevices,
+    ChangePolicy(String),
+    RemoveUser,
+    RemoveUserAndDevices,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum MatchOn {
+    Email,
+    UserName,
+    ExternalId,
+}
+
+impl MatchOn {
+    pub const ALL: [MatchOn; 3] = [MatchOn::Email, MatchOn::UserName, MatchOn::ExternalId];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            MatchOn::Email => "email",
+            MatchOn::UserName => "userName",
+            MatchOn::ExternalId => "externalId",
+        }
+    }
+
+    /// The user's key, folded; None when the user has none.
+    pub fn key_of(self, user: &User) -> Option<String> {
+        let text = match self {
+            MatchOn::Email => user.email(),
+            MatchOn::UserName => user.user_name.as_deref(),
+            MatchOn::ExternalId => Some(user.external_id()),
+        };
+        text.map(fold).filter(|key| !key.is_empty())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RoleUpdates {
+    /// Decided when the account is created, never touched again.
+    Initial,
+    /// Follows the groups.
+    Continuous,
+}
+
+/// One side of a portal's filters: it holds when any group or any attribute matches.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    pub groups: Globs,
+    /// Attribute name and folded value.
+    pub attributes: Vec<(String, String)>,
+}
