@@ -6,3 +6,4 @@ pub mod directory;
 pub mod plan;
 pub mod rules;
 pub mod sources;
+pub mod store;

@@ -1,0 +1,107 @@
+//! What rosterd remembers between runs, on disk.
+//!
+//! At the bottom is one narrow trait, [`Engine`]: named ordered maps of bytes, with bulk
+//! writes, small transactions and a flush that keeps its promise. [`SledEngine`] is the one
+//! daemons run on, [`MemoryEngine`] the one tests run on; both pass the same claims in
+//! `conformance.rs`, and so must any engine that follows. Nothing outside this room knows
+//! which engine it is, and no engine's type is in a signature.
+//!
+//! On top of the bytes: [`codec`] says how rows and keys are spelled, [`backup`] carries a
+//! whole store from one place to another.
+
+pub mod backup;
+pub mod codec;
+pub mod directory;
+mod engine;
+mod format;
+mod members;
+mod memory;
+pub mod portals;
+pub mod rows;
+pub mod runs;
+mod sled;
+
+#[cfg(test)]
+mod conformance;
+
+pub use engine::{BATCH_OPS, TRANSACTION_OPS};
+pub use engine::{Engine, EngineError, Entry, KeyRange, Op, Scan, Snapshot, Tree, Value};
+pub use format::FORMAT;
+pub use memory::MemoryEngine;
+pub use runs::RunRecord;
+pub use sled::{DEFAULT_CACHE_BYTES, SledEngine};
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use codec::{CodecError, decode};
+
+/// The rows, whatever engine keeps them. Reading is here and in the files beside; what is to
+/// be written is made there as [`Op`]s, so that the caller decides what is one unit.
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<dyn Engine>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+impl StoreError {
+    fn damaged(what: &'static str) -> StoreError {
+        StoreError::Codec(CodecError::Damaged { what })
+    }
+}
+
+impl Store {
+    pub fn new(engine: Arc<dyn Engine>) -> Store {
+        Store { engine }
+    }
+
+    pub fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    /// Bulk, not one unit: for what may be done again.
+    pub fn write(&self, ops: Vec<Op>) -> Result<(), StoreError> {
+        Ok(self.engine.write(ops)?)
+    }
+
+    /// All or nothing.
+    pub fn transact(&self, ops: Vec<Op>) -> Result<(), StoreError> {
+        Ok(self.engine.transact(ops)?)
+    }
+
+    pub fn flush(&self) -> Result<(), StoreError> {
+        Ok(self.engine.flush()?)
+    }
+
+    fn row<T: DeserializeOwned>(
+        &self,
+        tree: Tree,
+        key: &[u8],
+        what: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        match self.engine.get(tree, key)? {
+            None => Ok(None),
+            Some(bytes) => Ok(Some(decode(&bytes, what, rows::VERSION)?)),
+        }
+    }
+
+    fn scan_rows<T: DeserializeOwned>(
+        &self,
+        tree: Tree,
+        range: KeyRange,
+        what: &'static str,
+    ) -> impl Iterator<Item = Result<T, StoreError>> + '_ {
+        self.engine.scan(tree, range).map(move |entry| {
+            let (_, value) = entry?;
+            Ok(decode(&value, what, rows::VERSION)?)
+        })
+    }
+}

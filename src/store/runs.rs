@@ -1,0 +1,63 @@
+//! The history of runs: what each said about itself. Its actions are in a file of their own.
+
+use serde::{Deserialize, Serialize};
+
+use super::codec::{KeyWriter, encode};
+use super::engine::{KeyRange, Op, Tree};
+use super::rows::VERSION;
+use super::{Store, StoreError};
+use crate::plan::Head;
+
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    pub head: Head,
+    pub finished_at: jiff::Timestamp,
+    /// Which sources were asked, and how: what an approval asks again.
+    pub asked: Asked,
+    /// A held run that was released, by another run.
+    pub released_by: Option<String>,
+}
+
+/// How a run was asked for.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Asked {
+    pub sources: Vec<String>,
+    pub full: bool,
+    pub users: Vec<String>,
+    pub groups: Vec<String>,
+}
+
+impl Store {
+    /// Runs, the newest first.
+    pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
+        let mut runs: Vec<RunRecord> = self
+            .scan_rows::<String>(Tree::Runs, KeyRange::all(), "run")
+            .map(|json| read(&json?))
+            .collect::<Result<_, _>>()?;
+        runs.reverse();
+        Ok(runs)
+    }
+
+    pub fn run(&self, id: &str) -> Result<Option<RunRecord>, StoreError> {
+        self.row::<String>(Tree::Runs, &key(id), "run")?
+            .map(|json| read(&json))
+            .transpose()
+    }
+}
+
+fn read(json: &str) -> Result<RunRecord, StoreError> {
+    serde_json::from_str(json).map_err(|_| StoreError::damaged("run"))
+}
+
+fn key(id: &str) -> Vec<u8> {
+    KeyWriter::new().text(id).finish()
+}
+
+pub fn put_run(record: &RunRecord) -> Op {
+    let json = serde_json::to_string(record).expect("a run record is plain data");
+    Op::Put(Tree::Runs, key(&record.head.run), encode(VERSION, &json))
+}
+
+pub fn delete_run(id: &str) -> Op {
+    Op::Delete(Tree::Runs, key(id))
+}
