@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::link::Groups;
 use crate::directory::Value;
 
 /// An action says *ensure*: doing it twice is harmless.
@@ -19,6 +20,9 @@ pub struct Action {
     pub members: Vec<String>,
     /// Device actions only.
     pub device: Option<String>,
+    /// A new account only: the groups that membership actions of this plan will put it in. A
+    /// target that can make an account with its memberships need not touch it again.
+    pub joins: Groups,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]

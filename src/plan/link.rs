@@ -1,6 +1,6 @@
 //! The durable record that an account of a portal stands for a user of a source.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,8 +15,8 @@ pub struct Link {
     pub user: String,
     /// What was last applied.
     pub account: Account,
-    /// The pushed groups that hold the account, by source and group id.
-    pub groups: BTreeSet<(String, String)>,
+    /// The pushed groups that hold the account.
+    pub groups: Groups,
     pub state: LinkState,
 }
 
@@ -46,7 +46,52 @@ impl Link {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GroupLink {
     pub source: String,
-    pub group: String,
+    pub number: u32,
+    pub id: String,
     pub display_name: String,
     pub external_id: String,
+}
+
+/// A set of groups, as the numbers they have within their sources.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Groups(BTreeMap<String, Vec<u32>>);
+
+impl Groups {
+    pub fn contains(&self, source: &str, number: u32) -> bool {
+        self.0.get(source).is_some_and(|numbers| numbers.binary_search(&number).is_ok())
+    }
+
+    pub fn insert(&mut self, source: &str, number: u32) {
+        match self.0.get_mut(source) {
+            Some(numbers) => {
+                if let Err(place) = numbers.binary_search(&number) {
+                    numbers.insert(place, number);
+                }
+            }
+            None => {
+                self.0.insert(source.to_owned(), vec![number]);
+            }
+        }
+    }
+
+    pub fn remove(&mut self, source: &str, number: u32) {
+        if let Some(numbers) = self.0.get_mut(source) {
+            if let Ok(place) = numbers.binary_search(&number) {
+                numbers.remove(place);
+            }
+            if numbers.is_empty() {
+                self.0.remove(source);
+            }
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.0.iter().flat_map(|(source, numbers)| {
+            numbers.iter().map(move |number| (source.as_str(), *number))
+        })
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }

@@ -18,5 +18,5 @@ pub use action::{Action, AttributeChange, Op, Outcome, OutcomeStatus, Subject, S
 pub use builder::Builder;
 pub use entry::{Entry, Section};
 pub use head::{Guard, Head, Limit, Mode, SourceReport, SourceStatus, Status};
-pub use link::{GroupLink, Link, LinkState};
+pub use link::{GroupLink, Groups, Link, LinkState};
 pub use spool::{Plan, PlanError};

@@ -1,8 +1,6 @@
 //! What to do about one user in one portal, given who is present, who owns the key, and what
 //! stands already.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 
 use super::attributes;
@@ -12,7 +10,7 @@ use super::portal::{OnCreate, OnDeactivate, Portal, PortalKind, RoleUpdates};
 use super::scope::{Cause, Presence};
 use crate::directory::Value;
 use crate::plan::{
-    Account, Action, AttributeChange, Entry, Link, LinkState, Op, Role, Subject, SubjectKind,
+    Account, Action, AttributeChange, Entry, Groups, Link, LinkState, Op, Role, Subject, SubjectKind,
 };
 
 /// Everything a decision looks at.
@@ -45,6 +43,7 @@ pub struct Situation<'a> {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct PushedGroup {
     pub source: String,
+    pub number: u32,
     pub id: String,
     pub display_name: String,
 }
@@ -353,6 +352,18 @@ fn absent(situation: &Situation<'_>, link: &Link, cause: Cause) -> Decision {
     decision
 }
 
+/// Whether an absent user's account goes in this run, so that its key is free.
+pub fn frees_key(portal: &Portal, link: &Link, now: Timestamp) -> bool {
+    let removes = matches!(
+        portal.on_deactivate,
+        OnDeactivate::Remove | OnDeactivate::RemoveUser | OnDeactivate::RemoveUserAndDevices
+    );
+    let over = portal.grace <= jiff::SignedDuration::ZERO
+        || matches!(&link.state, LinkState::Leaving { since, .. }
+            if since.saturating_add(portal.grace).unwrap_or(Timestamp::MAX) <= now);
+    removes && over && !link.is_departed() && !portal.protect.contains(&link.key)
+}
+
 /// Carries out `on_deactivate`, or what is left of it.
 fn depart(situation: &Situation<'_>, link: &Link, cause: &str, decision: &mut Decision) {
     let Situation { portal, .. } = situation;
@@ -412,8 +423,7 @@ fn depart(situation: &Situation<'_>, link: &Link, cause: &str, decision: &mut De
         return;
     }
     for group in situation.groups.iter().chain(situation.leaving_groups) {
-        let reference = (group.source.clone(), group.id.clone());
-        if link.groups.contains(&reference) {
+        if link.groups.contains(&group.source, group.number) {
             decision
                 .entries
                 .push(membership(situation, Op::RemoveMembers, group, key, cause));
@@ -476,11 +486,11 @@ fn devices(situation: &Situation<'_>, key: &str, op: Op, cause: &str, decision: 
 
 /// Brings the account's memberships into step.
 fn memberships(situation: &Situation<'_>, key: &str, decision: &mut Decision) {
-    let nobody = BTreeSet::new();
+    let none = Groups::default();
     let link = situation.link.or(situation.taken);
-    let member_of = link.map_or(&nobody, |link| &link.groups);
+    let member_of = link.map_or(&none, |link| &link.groups);
     for group in situation.groups {
-        if !member_of.contains(&(group.source.clone(), group.id.clone())) {
+        if !member_of.contains(&group.source, group.number) {
             decision
                 .entries
                 .push(membership(situation, Op::AddMembers, group, key, ""));
@@ -508,21 +518,14 @@ fn memberships(situation: &Situation<'_>, key: &str, decision: &mut Decision) {
 }
 
 /// The link's groups without those that are no longer pushed.
-fn kept_groups(
-    link: &Link,
-    groups: &[PushedGroup],
-    leaving: &[PushedGroup],
-) -> BTreeSet<(String, String)> {
-    let known: BTreeSet<(&str, &str)> = groups
-        .iter()
-        .chain(leaving)
-        .map(|group| (group.source.as_str(), group.id.as_str()))
-        .collect();
-    link.groups
-        .iter()
-        .filter(|(source, id)| known.contains(&(source.as_str(), id.as_str())))
-        .cloned()
-        .collect()
+fn kept_groups(link: &Link, groups: &[PushedGroup], leaving: &[PushedGroup]) -> Groups {
+    let mut kept = Groups::default();
+    for group in groups.iter().chain(leaving) {
+        if link.groups.contains(&group.source, group.number) {
+            kept.insert(&group.source, group.number);
+        }
+    }
+    kept
 }
 
 fn membership(
@@ -551,6 +554,7 @@ fn membership(
         reason: reason.to_owned(),
         members: vec![key.to_owned()],
         device: None,
+        joins: Groups::default(),
     })
 }
 
@@ -570,6 +574,7 @@ fn action(
         reason,
         members: Vec::new(),
         device: None,
+        joins: Groups::default(),
     })
 }
 

@@ -19,6 +19,8 @@ pub struct Person<'a> {
 /// A group that holds a user.
 #[derive(Clone, Debug)]
 pub struct Membership {
+    /// The group's number within its source.
+    pub number: u32,
     pub group: std::sync::Arc<Group>,
     /// The display name as comparing uses it.
     pub folded_name: std::sync::Arc<str>,

@@ -101,6 +101,10 @@ impl Store {
             .collect()
     }
 
+    pub fn has_keys(&self) -> Result<bool, StoreError> {
+        Ok(self.engine().scan(Tree::Keys, KeyRange::all()).next().transpose()?.is_some())
+    }
+
     pub fn source_state(&self, source: &str) -> Result<SourceState, StoreError> {
         let stored: Option<String> = self.row(Tree::Meta, &source_key(source), "source state")?;
         match stored {

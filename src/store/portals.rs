@@ -8,7 +8,7 @@ use super::codec::{KeyReader, encode};
 use super::engine::{KeyRange, Op, Tree};
 use super::rows::{self, VERSION};
 use super::{Store, StoreError};
-use crate::plan::{Account, GroupLink, Link, Role};
+use crate::plan::{Account, GroupLink, Groups, Link, Role};
 
 /// An account of the local target.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -17,8 +17,8 @@ pub struct LocalAccount {
     pub account: Account,
     pub source: String,
     pub source_id: String,
-    /// The local groups that hold it, by source and group id.
-    pub groups: BTreeSet<(String, String)>,
+    /// The local groups that hold it.
+    pub groups: Groups,
 }
 
 /// A device of an MDM portal on a local target.
@@ -57,7 +57,7 @@ impl Store {
         &self,
         portal: &str,
         source: &str,
-        group: &str,
+        group: u32,
     ) -> Result<Option<GroupLink>, StoreError> {
         self.row(
             Tree::GroupLinks,
@@ -113,7 +113,7 @@ impl Store {
         &self,
         portal: &str,
         source: &str,
-        group: &str,
+        group: u32,
     ) -> Result<Option<GroupLink>, StoreError> {
         self.row(
             Tree::LocalGroups,
@@ -178,11 +178,11 @@ pub fn delete_link(portal: &str, key: &str) -> [Op; 2] {
 }
 
 pub fn put_group_link(portal: &str, link: &GroupLink) -> Op {
-    let place = rows::portal_group(portal, &link.source, &link.group);
+    let place = rows::portal_group(portal, &link.source, link.number);
     Op::Put(Tree::GroupLinks, place, encode(VERSION, link))
 }
 
-pub fn delete_group_link(portal: &str, source: &str, group: &str) -> Op {
+pub fn delete_group_link(portal: &str, source: &str, group: u32) -> Op {
     Op::Delete(Tree::GroupLinks, rows::portal_group(portal, source, group))
 }
 
@@ -199,11 +199,11 @@ pub fn delete_local_account(portal: &str, key: &str) -> Op {
 }
 
 pub fn put_local_group(portal: &str, group: &GroupLink) -> Op {
-    let place = rows::portal_group(portal, &group.source, &group.group);
+    let place = rows::portal_group(portal, &group.source, group.number);
     Op::Put(Tree::LocalGroups, place, encode(VERSION, group))
 }
 
-pub fn delete_local_group(portal: &str, source: &str, group: &str) -> Op {
+pub fn delete_local_group(portal: &str, source: &str, group: u32) -> Op {
     Op::Delete(Tree::LocalGroups, rows::portal_group(portal, source, group))
 }
 

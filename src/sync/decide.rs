@@ -1,0 +1,539 @@
+//! Puts before the rules what they need, one user at a time, and gathers what they say.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::RunError;
+use super::touched::Touched;
+use super::view::{PersonView, View, Who};
+use crate::directory::Value;
+use crate::plan::{
+    Action, AttributeChange, Builder, Entry, GroupLink, Groups, Link, Op, Role, Subject, SubjectKind,
+};
+use crate::rules::groups::{GroupFacts, pushed};
+use crate::rules::lifecycle::{Device, PushedGroup, frees_key, subject_of};
+use crate::rules::matching::{Claim, Ruling, rule};
+use crate::rules::scope::{Presence, presence};
+use crate::rules::{Decision, LinkChange, MatchOn, Portal, Situation, decide};
+use crate::targets::Target;
+
+/// What was decided beside the plan itself.
+#[derive(Default)]
+pub struct Decided {
+    pub builder: Builder,
+    /// Changes to links that no target is asked about, by portal.
+    pub links: Vec<(String, Link)>,
+    /// Who has an action, a link change, or is to be watched: (kind, source, id).
+    pub marked: BTreeSet<(u8, String, String)>,
+    /// Of the marked, those to look at again in every run.
+    pub watched: BTreeSet<(u8, String, String)>,
+    /// More are marked than is worth a row each.
+    pub mark_everything: bool,
+    /// Accounts deactivated, by portal.
+    pub deactivations: BTreeMap<String, u64>,
+}
+
+/// Above this many, one row says "everybody".
+const MARKS: usize = 5_000;
+
+pub struct Deciding<'a> {
+    view: &'a View<'a>,
+    portals: &'a [Portal],
+    targets: &'a BTreeMap<String, Arc<dyn Target>>,
+    now: Timestamp,
+    no_links: bool,
+    out: Decided,
+    /// Users already decided in a contest, by portal.
+    settled: HashSet<(usize, Who)>,
+    pushed: HashMap<(usize, Who), bool>,
+    devices: HashMap<usize, BTreeMap<String, Vec<Device>>>,
+    /// Decisions that would end an admin, by portal and key: the last one is spared.
+    ending: BTreeMap<(usize, String), (Subject, Decision)>,
+    /// Admins made and unmade, by portal.
+    made: BTreeMap<usize, BTreeSet<String>>,
+    unmade: BTreeMap<usize, BTreeSet<String>>,
+}
+
+/// One user in one portal.
+struct Stand {
+    who: Who,
+    person: Arc<PersonView>,
+    presence: Presence,
+    key: Option<String>,
+    link: Option<Link>,
+}
+
+impl<'a> Deciding<'a> {
+    pub fn new(
+        view: &'a View<'a>,
+        portals: &'a [Portal],
+        targets: &'a BTreeMap<String, Arc<dyn Target>>,
+        now: Timestamp,
+    ) -> Result<Deciding<'a>, RunError> {
+        Ok(Deciding {
+            view,
+            portals,
+            targets,
+            now,
+            no_links: !view.store.has_links()?,
+            out: Decided::default(),
+            settled: HashSet::new(),
+            pushed: HashMap::new(),
+            devices: HashMap::new(),
+            ending: BTreeMap::new(),
+            made: BTreeMap::new(),
+            unmade: BTreeMap::new(),
+        })
+    }
+
+    pub fn run(mut self, touched: &Touched) -> Result<Decided, RunError> {
+        for (source, groups) in touched.groups.iter().enumerate() {
+            for number in groups {
+                for portal in 0..self.portals.len() {
+                    self.group(portal, Who { source, number })?;
+                }
+            }
+        }
+        for (source, users) in touched.users.iter().enumerate() {
+            for number in users {
+                self.user(Who { source, number })?;
+            }
+        }
+        self.last_admins()?;
+        Ok(self.out)
+    }
+
+    fn user(&mut self, who: Who) -> Result<(), RunError> {
+        let Some(person) = self.view.person(who)?.map(Arc::new) else { return Ok(()) };
+        for portal in 0..self.portals.len() {
+            if self.settled.contains(&(portal, who)) {
+                continue;
+            }
+            let stand = self.stand(portal, who, person.clone())?;
+            if stand.link.is_none() && !stand.presence.is_present() {
+                continue;
+            }
+            self.contest(portal, stand)?;
+        }
+        Ok(())
+    }
+
+    fn stand(
+        &self,
+        portal: usize,
+        who: Who,
+        person: Arc<PersonView>,
+    ) -> Result<Stand, RunError> {
+        let rules = &self.portals[portal];
+        let source = &self.view.sources[who.source].rules;
+        let presence = presence(&person.person(source), rules);
+        let key = rules.match_on.key_of(&person.user);
+        let link = self.own_link(rules, &source.name, &person, key.as_deref())?;
+        Ok(Stand { who, person, presence, key, link })
+    }
+
+    /// The user's link, wherever it stands: under the key of today, one of another kind (the
+    /// settings may have changed), or one the user had before.
+    fn own_link(
+        &self,
+        portal: &Portal,
+        source: &str,
+        person: &PersonView,
+        key: Option<&str>,
+    ) -> Result<Option<Link>, RunError> {
+        if self.no_links {
+            return Ok(None);
+        }
+        let id = person.user.id.as_str();
+        let is_own = |link: &Link| link.source == source && link.user == id;
+        if let Some(key) = key
+            && let Some(link) = self.view.store.link(&portal.name, key)?
+            && is_own(&link)
+        {
+            return Ok(Some(link));
+        }
+        let others = MatchOn::ALL.iter().filter_map(|kind| kind.key_of(&person.user));
+        let mut tried = BTreeSet::new();
+        for other in others.chain(person.old_keys.iter().cloned()) {
+            if key == Some(other.as_str()) || !tried.insert(other.clone()) {
+                continue;
+            }
+            if let Some(link) = self.view.store.link(&portal.name, &other)?
+                && is_own(&link)
+            {
+                return Ok(Some(link));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Decides for a user and for everyone the user shares a key with.
+    fn contest(&mut self, portal: usize, first: Stand) -> Result<(), RunError> {
+        let rules = &self.portals[portal];
+        let mut stands = vec![first];
+        let mut keys: BTreeSet<String> = BTreeSet::new();
+        let mut known: HashSet<Who> = HashSet::from([stands[0].who]);
+        let mut next = 0;
+        while next < stands.len() {
+            let stand = &stands[next];
+            next += 1;
+            let wanted = stand.presence.is_present().then(|| stand.key.clone()).flatten();
+            let held = stand.link.as_ref().map(|link| link.key.clone());
+            for key in wanted.into_iter().chain(held) {
+                if !keys.insert(key.clone()) {
+                    continue;
+                }
+                let mut sharing = self.view.holders(rules.match_on, &key)?;
+                if !self.no_links
+                    && let Some(link) = self.view.store.link(&rules.name, &key)?
+                    && let Some(source) = self.view.source_named(&link.source)
+                    && let Some(number) = self.view.number_of_user(source, &link.user)?
+                {
+                    sharing.push(Who { source, number });
+                }
+                for who in sharing {
+                    if known.insert(who)
+                        && let Some(person) = self.view.person(who)?
+                    {
+                        stands.push(self.stand(portal, who, Arc::new(person))?);
+                    }
+                }
+            }
+        }
+        let claims: Vec<Claim> = stands.iter().map(|stand| self.claim(portal, stand)).collect();
+        let rulings = rule(&claims);
+        for (stand, ruling) in stands.iter().zip(&rulings) {
+            if stands.len() > 1 {
+                self.settled.insert((portal, stand.who));
+            }
+            let (kept, taken) = match ruling {
+                Ruling::Blocked { by } | Ruling::HandedOver { to: by } => {
+                    (Some(self.subject(&stands[*by])), None)
+                }
+                Ruling::TakesOver(from) => (None, stands[*from].link.as_ref()),
+                Ruling::Owner | Ruling::None => (None, None),
+            };
+            self.one(portal, stand, *ruling, kept, taken)?;
+        }
+        Ok(())
+    }
+
+    fn claim(&self, portal: usize, stand: &Stand) -> Claim {
+        let rules = &self.portals[portal];
+        let source = &self.view.sources[stand.who.source].rules.name;
+        Claim {
+            precedence: rules.precedence(source).unwrap_or(usize::MAX),
+            source: source.clone(),
+            user: stand.person.user.id.as_str().to_owned(),
+            wants: stand.presence.is_present().then(|| stand.key.clone()).flatten(),
+            holds: stand.link.as_ref().map(|link| link.key.clone()),
+            frees: stand.link.as_ref().is_some_and(|link| frees_key(rules, link, self.now)),
+        }
+    }
+
+    fn subject(&self, stand: &Stand) -> Subject {
+        subject_of(&stand.person.person(&self.view.sources[stand.who.source].rules))
+    }
+
+    fn one(
+        &mut self,
+        portal: usize,
+        stand: &Stand,
+        ruling: Ruling,
+        kept: Option<Subject>,
+        taken: Option<&Link>,
+    ) -> Result<(), RunError> {
+        let rules = &self.portals[portal];
+        let target = &self.targets[&rules.target];
+        let source = &self.view.sources[stand.who.source].rules;
+        let found = match (&stand.link, taken, ruling, &stand.key) {
+            (None, None, Ruling::Owner, Some(key)) => target.find(&rules.name, key)?,
+            _ => None,
+        };
+        let absent = !stand.presence.is_present();
+        let devices = match &stand.link {
+            Some(link) if absent && rules.kind == crate::rules::PortalKind::Mdm => {
+                let all = match self.devices.entry(portal) {
+                    std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                    std::collections::hash_map::Entry::Vacant(place) => {
+                        place.insert(target.devices(&rules.name)?)
+                    }
+                };
+                all.get(&link.key).cloned().unwrap_or_default()
+            }
+            _ => Vec::new(),
+        };
+        let groups = self.pushed_groups(portal, stand)?;
+        let held = stand.link.as_ref().or(taken).map(|link| link.groups.clone());
+        let leaving_groups = self.leaving_groups(portal, &groups, &held.unwrap_or_default())?;
+        let person = stand.person.person(source);
+        let decision = decide(&Situation {
+            portal: rules,
+            person: &person,
+            presence: &stand.presence,
+            key: stand.key.as_deref(),
+            ruling,
+            kept,
+            link: stand.link.as_ref(),
+            taken,
+            found: found.as_ref().map(|found| &found.account),
+            devices: &devices,
+            groups: &groups,
+            leaving_groups: &leaving_groups,
+            now: self.now,
+        });
+        let subject = subject_of(&person);
+        if decision.ends_admin {
+            let key = stand.link.as_ref().map(|link| link.key.clone()).unwrap_or_default();
+            self.ending.insert((portal, key), (subject, decision));
+            return Ok(());
+        }
+        self.note_admins(portal, stand, &decision);
+        self.keep(portal, &subject, decision)
+    }
+
+    /// The pushed groups that hold a user.
+    fn pushed_groups(&mut self, portal: usize, stand: &Stand) -> Result<Vec<PushedGroup>, RunError> {
+        let source = stand.who.source;
+        let rules = &self.view.sources[source].rules;
+        let mut groups = Vec::new();
+        for membership in &stand.person.memberships {
+            if !(membership.direct || rules.nested_groups) {
+                continue;
+            }
+            let who = Who { source, number: membership.number };
+            let place = (portal, who);
+            let is_pushed = match self.pushed.get(&place) {
+                Some(known) => *known,
+                None => {
+                    let facts = GroupFacts {
+                        source: rules,
+                        folded_name: &membership.folded_name,
+                        assigned: membership.assigned,
+                        gone: false,
+                    };
+                    let is_pushed = pushed(facts, &self.portals[portal]);
+                    self.pushed.insert(place, is_pushed);
+                    is_pushed
+                }
+            };
+            if is_pushed {
+                groups.push(PushedGroup {
+                    source: rules.name.clone(),
+                    number: membership.number,
+                    id: membership.group.id.as_str().to_owned(),
+                    display_name: membership.group.display_name.clone(),
+                });
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Of the groups a link is in, those it should not be in that are pushed all the same.
+    fn leaving_groups(
+        &self,
+        portal: usize,
+        groups: &[PushedGroup],
+        held: &Groups,
+    ) -> Result<Vec<PushedGroup>, RunError> {
+        let mut leaving = Vec::new();
+        for (source, number) in held.iter() {
+            if groups.iter().any(|group| group.source == source && group.number == number) {
+                continue;
+            }
+            let Some(place) = self.view.source_named(source) else { continue };
+            let Some(group) = self.view.group(Who { source: place, number })? else { continue };
+            let facts = GroupFacts {
+                source: &self.view.sources[place].rules,
+                folded_name: &group.folded_name,
+                assigned: group.assigned,
+                gone: group.gone,
+            };
+            if pushed(facts, &self.portals[portal]) {
+                leaving.push(PushedGroup {
+                    source: source.to_owned(),
+                    number,
+                    id: group.group.id.as_str().to_owned(),
+                    display_name: group.group.display_name.clone(),
+                });
+            }
+        }
+        Ok(leaving)
+    }
+
+    fn note_admins(&mut self, portal: usize, stand: &Stand, decision: &Decision) {
+        let key = stand.key.clone().unwrap_or_default();
+        if decision.makes_admin {
+            self.made.entry(portal).or_default().insert(key);
+            return;
+        }
+        for entry in &decision.entries {
+            if let Entry::Action(Action { op: Op::SetRole, changes, .. }) = entry
+                && let [AttributeChange { before: Some(Value::Text(before)), .. }] = &changes[..]
+                && before == Role::Admin.as_str()
+                && let Some(link) = &stand.link
+            {
+                self.unmade.entry(portal).or_default().insert(link.key.clone());
+            }
+        }
+    }
+
+    fn keep(
+        &mut self,
+        portal: usize,
+        subject: &Subject,
+        decision: Decision,
+    ) -> Result<(), RunError> {
+        let name = &self.portals[portal].name;
+        if decision.deactivates {
+            *self.out.deactivations.entry(name.clone()).or_default() += 1;
+        }
+        let acts = decision.entries.iter().any(|entry| matches!(entry, Entry::Action(_)));
+        let changes_link = decision.link != LinkChange::None;
+        if acts || changes_link || decision.watch {
+            self.mark(subject, decision.watch);
+        }
+        if let LinkChange::Put(link) = decision.link {
+            self.out.links.push((name.clone(), *link));
+        }
+        for entry in decision.entries {
+            self.out.builder.push(entry)?;
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, subject: &Subject, watch: bool) {
+        let kind = match subject.kind {
+            SubjectKind::User => b'u',
+            SubjectKind::Group => b'g',
+        };
+        let place = (kind, subject.source.clone(), subject.id.clone());
+        if watch {
+            self.out.watched.insert(place.clone());
+        }
+        if self.out.marked.len() >= MARKS {
+            self.out.mark_everything = true;
+        } else {
+            self.out.marked.insert(place);
+        }
+    }
+
+    /// Of the admins that would go, the one with the smallest key stays where no other is left.
+    fn last_admins(&mut self) -> Result<(), RunError> {
+        let ending = std::mem::take(&mut self.ending);
+        let mut by_portal: BTreeMap<usize, Vec<(String, Subject, Decision)>> = BTreeMap::new();
+        for ((portal, key), (subject, decision)) in ending {
+            by_portal.entry(portal).or_default().push((key, subject, decision));
+        }
+        for (portal, going) in by_portal {
+            let mut left = self.view.store.admins(&self.portals[portal].name)?;
+            for key in self.unmade.remove(&portal).unwrap_or_default() {
+                left.remove(&key);
+            }
+            for (key, ..) in &going {
+                left.remove(key);
+            }
+            left.extend(self.made.remove(&portal).unwrap_or_default());
+            let mut spare = left.is_empty();
+            for (key, subject, decision) in going {
+                let decision = match std::mem::take(&mut spare) {
+                    false => decision,
+                    true => Decision {
+                        entries: vec![Entry::Spared {
+                            portal: self.portals[portal].name.clone(),
+                            key,
+                            reason: "last admin".to_owned(),
+                        }],
+                        watch: true,
+                        ..Decision::default()
+                    },
+                };
+                self.keep(portal, &subject, decision)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, portal: usize, who: Who) -> Result<(), RunError> {
+        let rules = &self.portals[portal];
+        let source = &self.view.sources[who.source].rules;
+        let group = self.view.group(who)?;
+        let link = self.view.store.group_link(&rules.name, &source.name, who.number)?;
+        let wanted = group.filter(|group| {
+            let facts = GroupFacts {
+                source,
+                folded_name: &group.folded_name,
+                assigned: group.assigned,
+                gone: group.gone,
+            };
+            pushed(facts, rules)
+        });
+        let (op, display, id, changes, reason) = match (&wanted, &link) {
+            (None, None) => return Ok(()),
+            (Some(group), None) => {
+                let group = &group.group;
+                let changes = vec![
+                    change("displayName", None, &group.display_name),
+                    change("externalId", None, group.external_id()),
+                ];
+                let id = group.id.as_str();
+                (Op::CreateGroup, &group.display_name, id, changes, "selected to be pushed")
+            }
+            (Some(group), Some(link)) => {
+                let group = &group.group;
+                let mut changes = Vec::new();
+                if link.display_name != group.display_name {
+                    changes.push(change(
+                        "displayName",
+                        Some(&link.display_name),
+                        &group.display_name,
+                    ));
+                }
+                if link.external_id != group.external_id() {
+                    changes.push(change(
+                        "externalId",
+                        Some(&link.external_id),
+                        group.external_id(),
+                    ));
+                }
+                if changes.is_empty() {
+                    return Ok(());
+                }
+                (Op::UpdateGroup, &group.display_name, group.id.as_str(), changes, "renamed")
+            }
+            (None, Some(GroupLink { display_name, id, .. })) => {
+                let reason = "no longer selected to be pushed, or gone";
+                (Op::DeleteGroup, display_name, id.as_str(), Vec::new(), reason)
+            }
+        };
+        let subject = Subject {
+            kind: SubjectKind::Group,
+            source: source.name.clone(),
+            id: id.to_owned(),
+            display: display.clone(),
+        };
+        self.out.builder.push(Entry::Action(Action {
+            portal: rules.name.clone(),
+            op,
+            key: display.clone(),
+            subject: subject.clone(),
+            changes,
+            reason: reason.to_owned(),
+            members: Vec::new(),
+            device: None,
+            joins: Groups::default(),
+        }))?;
+        self.mark(&subject, false);
+        Ok(())
+    }
+}
+
+fn change(attribute: &str, before: Option<&str>, after: &str) -> AttributeChange {
+    AttributeChange {
+        attribute: attribute.to_owned(),
+        before: before.map(Value::from),
+        after: Some(Value::from(after)),
+    }
+}

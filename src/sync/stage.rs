@@ -1,0 +1,658 @@
+//! Takes a source's changes as they come and keeps what differs from the store, without
+//! writing to the store: a dry run ends here, and a fetch that fails leaves nothing behind.
+//!
+//! Users that changed go to a temporary file; what stays in memory is a number and an offset
+//! for each. Memberships are pairs of numbers. A user that is equal to the stored one costs a
+//! digest and a bit.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::FileExt;
+
+use roaring::RoaringBitmap;
+
+use super::RunError;
+use crate::directory::{Change, Group, GroupId, Member, User, UserId};
+use crate::rules::MatchOn;
+use crate::store::Store;
+use crate::store::rows::RowState;
+
+/// One membership: group, then member.
+type Edge = (u32, u32);
+
+/// What a round said, as far as it differs from the store.
+pub struct Staged {
+    pub source: String,
+    pub full: bool,
+    /// Users whose content changed, with the place of the new one in the file.
+    users: HashMap<u32, u64>,
+    file: Option<File>,
+    pub gone: RoaringBitmap,
+    pub groups: BTreeMap<u32, StagedGroup>,
+    /// Net membership changes, sorted by group.
+    pub added: Vec<Edge>,
+    pub removed: Vec<Edge>,
+    /// The same, member first, sorted by member.
+    added_up: Vec<Edge>,
+    removed_up: Vec<Edge>,
+    pub assigned: Option<RoaringBitmap>,
+    /// Numbers given in this round, from the store's next on; only the unseen and the groups
+    /// are kept here, a user's id is in its record.
+    pub first_new: u32,
+    pub next_number: u32,
+    new_ids: HashMap<u32, Member>,
+    lookup: HashMap<IdHash, u32>,
+    /// Match keys of the changed users: hash of kind and key, number. Sorted.
+    keys: Vec<(u64, u32)>,
+    pub unreadable: BTreeMap<String, String>,
+    pub seen_users: u64,
+    pub seen_groups: u64,
+}
+
+#[derive(Clone, Debug)]
+pub struct StagedGroup {
+    pub group: Group,
+    pub gone: bool,
+}
+
+type IdHash = [u8; 16];
+
+fn hash_of(kind: u8, id: &str) -> IdHash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[kind]);
+    hasher.update(id.as_bytes());
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    hash
+}
+
+/// The hash under which staged users are found by key.
+pub fn key_hash(kind: MatchOn, key: &str) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(kind.as_str().as_bytes());
+    hasher.update(&[0]);
+    hasher.update(key.as_bytes());
+    u64::from_le_bytes(hasher.finalize().as_bytes()[..8].try_into().expect("eight bytes"))
+}
+
+impl Staged {
+    pub fn changed_users(&self) -> u64 {
+        self.users.len() as u64 + self.gone.len()
+    }
+
+    /// The new content of a user that changed.
+    pub fn user(&self, number: u32) -> Result<Option<User>, RunError> {
+        match (self.users.get(&number), &self.file) {
+            (Some(offset), Some(file)) => read_user(file, *offset).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    pub fn has_user(&self, number: u32) -> bool {
+        self.users.contains_key(&number)
+    }
+
+    /// Every user that changed, ascending.
+    pub fn user_numbers(&self) -> Vec<u32> {
+        let mut numbers: Vec<u32> = self.users.keys().copied().collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    pub fn number_of(&self, member: &Member) -> Option<u32> {
+        let (kind, id) = kind_and_id(member);
+        self.lookup.get(&hash_of(kind, id)).copied()
+    }
+
+    /// Who a number given in this round stands for.
+    pub fn new_member(&self, number: u32) -> Result<Option<Member>, RunError> {
+        if let Some(member) = self.new_ids.get(&number) {
+            return Ok(Some(member.clone()));
+        }
+        Ok(self.user(number)?.map(|user| Member::User(user.id)))
+    }
+
+    pub fn is_new(&self, number: u32) -> bool {
+        number >= self.first_new
+    }
+
+    /// Groups that `member` joined or left.
+    pub fn parents_added(&self, member: u32) -> impl Iterator<Item = u32> + '_ {
+        of(&self.added_up, member)
+    }
+
+    pub fn parents_removed(&self, member: u32) -> impl Iterator<Item = u32> + '_ {
+        of(&self.removed_up, member)
+    }
+
+    pub fn members_added(&self, group: u32) -> impl Iterator<Item = u32> + '_ {
+        of(&self.added, group)
+    }
+
+    pub fn members_removed(&self, group: u32) -> impl Iterator<Item = u32> + '_ {
+        of(&self.removed, group)
+    }
+
+    /// Everyone whose direct groups changed, ascending, once.
+    pub fn moved_members(&self) -> RoaringBitmap {
+        self.added_up.iter().chain(&self.removed_up).map(|(member, _)| *member).collect()
+    }
+
+    /// Groups whose members changed, ascending, once.
+    pub fn moved_groups(&self) -> RoaringBitmap {
+        self.added.iter().chain(&self.removed).map(|(group, _)| *group).collect()
+    }
+
+    /// Changed users that may have a key.
+    pub fn by_key(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
+        of_hash(&self.keys, hash)
+    }
+}
+
+fn of(edges: &[Edge], first: u32) -> impl Iterator<Item = u32> + '_ {
+    let from = edges.partition_point(|edge| edge.0 < first);
+    edges[from..].iter().take_while(move |edge| edge.0 == first).map(|edge| edge.1)
+}
+
+fn of_hash(keys: &[(u64, u32)], hash: u64) -> impl Iterator<Item = u32> + '_ {
+    let from = keys.partition_point(|key| key.0 < hash);
+    keys[from..].iter().take_while(move |key| key.0 == hash).map(|key| key.1)
+}
+
+fn kind_and_id(member: &Member) -> (u8, &str) {
+    match member {
+        Member::User(id) => (b'u', id.as_str()),
+        Member::Group(id) => (b'g', id.as_str()),
+    }
+}
+
+fn read_user(file: &File, offset: u64) -> Result<User, RunError> {
+    let mut length = [0; 4];
+    file.read_exact_at(&mut length, offset).map_err(RunError::Staging)?;
+    let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
+    file.read_exact_at(&mut bytes, offset + 4).map_err(RunError::Staging)?;
+    postcard::from_bytes(&bytes)
+        .map_err(|error| RunError::Staging(std::io::Error::other(error)))
+}
+
+/// What is to be looked at a second time before the round counts.
+#[derive(Debug, Default)]
+pub struct SecondLook {
+    /// Known users that a full round did not show.
+    pub users: Vec<UserId>,
+    pub groups: Vec<GroupId>,
+    /// Groups whose member list came back empty or much shorter.
+    pub members: Vec<GroupId>,
+}
+
+/// Builds [`Staged`] from a stream of changes.
+pub struct Stager<'a> {
+    store: &'a Store,
+    staged: Staged,
+    kinds: Vec<MatchOn>,
+    out: Option<BufWriter<File>>,
+    written: u64,
+    /// In a full round: what the store has, loaded once.
+    known: Option<Known>,
+    /// Digests of users staged in this round, so that a repeated one is written once.
+    seen: RoaringBitmap,
+    /// Membership changes in the order they came; the last word on an edge counts.
+    edges: Vec<(Edge, bool)>,
+    lists: HashMap<u32, Vec<u32>>,
+    closed: BTreeSet<u32>,
+}
+
+/// What a full round compares with.
+struct Known {
+    digests: Vec<[u8; 16]>,
+    users: RoaringBitmap,
+    groups: RoaringBitmap,
+    any: bool,
+}
+
+impl<'a> Stager<'a> {
+    pub fn new(
+        store: &'a Store,
+        source: &str,
+        full: bool,
+        kinds: &[MatchOn],
+    ) -> Result<Stager<'a>, RunError> {
+        let state = store.source_state(source)?;
+        let mut stager = Stager {
+            store,
+            staged: Staged {
+                source: source.to_owned(),
+                full,
+                users: HashMap::new(),
+                file: None,
+                gone: RoaringBitmap::new(),
+                groups: BTreeMap::new(),
+                added: Vec::new(),
+                removed: Vec::new(),
+                added_up: Vec::new(),
+                removed_up: Vec::new(),
+                assigned: None,
+                first_new: state.next_number,
+                next_number: state.next_number,
+                new_ids: HashMap::new(),
+                lookup: HashMap::new(),
+                keys: Vec::new(),
+                unreadable: BTreeMap::new(),
+                seen_users: 0,
+                seen_groups: 0,
+            },
+            kinds: kinds.to_vec(),
+            out: None,
+            written: 0,
+            known: None,
+            seen: RoaringBitmap::new(),
+            edges: Vec::new(),
+            lists: HashMap::new(),
+            closed: BTreeSet::new(),
+        };
+        if full {
+            stager.load_known(state.next_number)?;
+        }
+        Ok(stager)
+    }
+
+    /// One scan of what is stored is far cheaper than a look-up for each user of the round.
+    fn load_known(&mut self, numbers: u32) -> Result<(), RunError> {
+        let mut known = Known {
+            digests: vec![[0; 16]; numbers as usize],
+            users: RoaringBitmap::new(),
+            groups: RoaringBitmap::new(),
+            any: numbers > 0,
+        };
+        let source = self.staged.source.clone();
+        for row in self.store.users(&source) {
+            let row = row?;
+            self.staged.lookup.insert(hash_of(b'u', row.user.id.as_str()), row.number);
+            if row.state == RowState::Known {
+                known.users.insert(row.number);
+                if let Some(digest) = known.digests.get_mut(row.number as usize) {
+                    *digest = row.digest;
+                }
+            }
+        }
+        for row in self.store.groups(&source) {
+            let row = row?;
+            self.staged.lookup.insert(hash_of(b'g', row.group.id.as_str()), row.number);
+            if row.state == RowState::Known {
+                known.groups.insert(row.number);
+            }
+        }
+        self.known = Some(known);
+        Ok(())
+    }
+
+    pub fn take(&mut self, change: Change) -> Result<(), RunError> {
+        match change {
+            Change::User(user) => self.user(*user),
+            Change::UserPatch(patch) => {
+                let number = self.number(&Member::User(patch.id.clone()))?;
+                let known = match self.staged_user(number)? {
+                    Some(user) => Some(user),
+                    None => self.stored_user(number, patch.id.as_str())?,
+                };
+                self.user(patch.onto(known))
+            }
+            Change::UserGone(id) => self.user_gone(&id),
+            Change::Group(group) => self.group(group),
+            Change::GroupGone(id) => self.group_gone(&id),
+            Change::MemberAdded(group, member) => self.edge(&group, &member, true),
+            Change::MemberRemoved(group, member) => self.edge(&group, &member, false),
+            Change::Members(group, members) => {
+                let group = self.number(&Member::Group(group))?;
+                let numbers: Vec<u32> =
+                    members.iter().map(|member| self.number(member)).collect::<Result<_, _>>()?;
+                self.lists.entry(group).or_default().extend(numbers);
+                Ok(())
+            }
+            Change::MembersEnd(group) => {
+                let group = self.number(&Member::Group(group))?;
+                self.lists.entry(group).or_default();
+                self.closed.insert(group);
+                Ok(())
+            }
+            Change::Assigned(members) => {
+                let numbers: Vec<u32> =
+                    members.iter().map(|member| self.number(member)).collect::<Result<_, _>>()?;
+                self.staged.assigned = Some(numbers.into_iter().collect());
+                Ok(())
+            }
+            Change::Unreadable { subject, reason } => {
+                let number = self.number(&subject)?;
+                self.seen.insert(number);
+                let (_, id) = kind_and_id(&subject);
+                self.staged.unreadable.insert(id.to_owned(), reason);
+                Ok(())
+            }
+        }
+    }
+
+    fn user(&mut self, user: User) -> Result<(), RunError> {
+        let number = self.number(&Member::User(user.id.clone()))?;
+        if self.seen.insert(number) {
+            self.staged.seen_users += 1;
+        }
+        self.staged.gone.remove(number);
+        let digest = user.digest();
+        let same = match &self.known {
+            Some(known) if !self.staged.is_new(number) => {
+                known.users.contains(number) && known.digests[number as usize] == digest
+            }
+            Some(_) => false,
+            None => self
+                .store
+                .user(&self.staged.source, user.id.as_str())?
+                .is_some_and(|row| row.state == RowState::Known && row.digest == digest),
+        };
+        if same {
+            // Said once changed and then changed back within one round.
+            self.staged.users.remove(&number);
+            return Ok(());
+        }
+        let bytes = postcard::to_stdvec(&user).expect("a user serialises into memory");
+        let out = match &mut self.out {
+            Some(out) => out,
+            None => {
+                let file = tempfile::tempfile().map_err(RunError::Staging)?;
+                self.out.insert(BufWriter::with_capacity(256 * 1024, file))
+            }
+        };
+        let length = u32::try_from(bytes.len()).expect("no user reaches 4 GiB");
+        out.write_all(&length.to_le_bytes()).map_err(RunError::Staging)?;
+        out.write_all(&bytes).map_err(RunError::Staging)?;
+        self.staged.users.insert(number, self.written);
+        self.written += 4 + u64::from(length);
+        for kind in &self.kinds {
+            if let Some(key) = kind.key_of(&user) {
+                self.staged.keys.push((key_hash(*kind, &key), number));
+            }
+        }
+        if self.staged.is_new(number) {
+            self.staged.new_ids.remove(&number);
+        }
+        Ok(())
+    }
+
+    fn user_gone(&mut self, id: &UserId) -> Result<(), RunError> {
+        let member = Member::User(id.clone());
+        let Some(number) = self.known_number(&member)? else { return Ok(()) };
+        self.seen.insert(number);
+        self.staged.users.remove(&number);
+        let stored = self.store.user(&self.staged.source, id.as_str())?;
+        match stored {
+            Some(row) if row.state == RowState::Known => {
+                self.staged.gone.insert(number);
+            }
+            _ if self.staged.is_new(number) => {
+                self.staged.new_ids.insert(number, member);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, group: Group) -> Result<(), RunError> {
+        let number = self.number(&Member::Group(group.id.clone()))?;
+        if self.seen.insert(number) {
+            self.staged.seen_groups += 1;
+        }
+        let stored = match self.staged.is_new(number) {
+            true => None,
+            false => self.store.group(&self.staged.source, number)?,
+        };
+        match stored {
+            Some(row) if row.state == RowState::Known && row.group == group => {
+                self.staged.groups.remove(&number);
+            }
+            _ => {
+                self.staged.groups.insert(number, StagedGroup { group, gone: false });
+            }
+        }
+        Ok(())
+    }
+
+    fn group_gone(&mut self, id: &GroupId) -> Result<(), RunError> {
+        let Some(number) = self.known_number(&Member::Group(id.clone()))? else { return Ok(()) };
+        self.seen.insert(number);
+        let stored = match self.staged.is_new(number) {
+            true => None,
+            false => self.store.group(&self.staged.source, number)?,
+        };
+        match stored {
+            Some(row) if row.state == RowState::Known => {
+                self.staged.groups.insert(number, StagedGroup { group: row.group, gone: true });
+            }
+            _ => {
+                self.staged.groups.remove(&number);
+            }
+        }
+        Ok(())
+    }
+
+    fn edge(&mut self, group: &GroupId, member: &Member, is: bool) -> Result<(), RunError> {
+        let group = self.number(&Member::Group(group.clone()))?;
+        let member = self.number(member)?;
+        self.edges.push(((group, member), is));
+        Ok(())
+    }
+
+    fn known_number(&mut self, member: &Member) -> Result<Option<u32>, RunError> {
+        let (kind, id) = kind_and_id(member);
+        let hash = hash_of(kind, id);
+        if let Some(number) = self.staged.lookup.get(&hash) {
+            return Ok(Some(*number));
+        }
+        if self.known.is_some() {
+            return Ok(None);
+        }
+        let source = &self.staged.source;
+        let number = match member {
+            Member::User(id) => self.store.user(source, id.as_str())?.map(|row| row.number),
+            Member::Group(id) => self.store.group_number(source, id.as_str())?,
+        };
+        if let Some(number) = number {
+            self.staged.lookup.insert(hash, number);
+        }
+        Ok(number)
+    }
+
+    fn number(&mut self, member: &Member) -> Result<u32, RunError> {
+        if let Some(number) = self.known_number(member)? {
+            return Ok(number);
+        }
+        let number = self.staged.next_number;
+        self.staged.next_number += 1;
+        let (kind, id) = kind_and_id(member);
+        self.staged.lookup.insert(hash_of(kind, id), number);
+        self.staged.new_ids.insert(number, member.clone());
+        Ok(number)
+    }
+
+    fn staged_user(&mut self, number: u32) -> Result<Option<User>, RunError> {
+        let Some(offset) = self.staged.users.get(&number).copied() else { return Ok(None) };
+        let out = self.out.as_mut().expect("a staged user is in the file");
+        out.flush().map_err(RunError::Staging)?;
+        read_user(out.get_ref(), offset).map(Some)
+    }
+
+    /// What the store knows of a user; nothing for one that was only ever named by a group.
+    fn stored_user(&self, number: u32, id: &str) -> Result<Option<User>, RunError> {
+        if self.staged.is_new(number) {
+            return Ok(None);
+        }
+        let row = self.store.user(&self.staged.source, id)?;
+        Ok(row.filter(|row| row.state != RowState::Unseen).map(|row| row.user))
+    }
+
+    /// What a complete full round did not show, and lists that came back suspiciously short.
+    /// Empty where the round showed no user at all: that is for the guard.
+    pub fn second_look(&mut self) -> Result<SecondLook, RunError> {
+        let mut look = SecondLook::default();
+        if let Some(known) = &self.known
+            && !self.found_nobody()
+        {
+            let absent_users = &known.users - &self.seen;
+            let absent_groups = &known.groups - &self.seen;
+            for number in absent_users {
+                if let Some(Member::User(id)) = self.store.member(&self.staged.source, number)? {
+                    look.users.push(id);
+                }
+            }
+            for number in absent_groups {
+                if let Some(Member::Group(id)) = self.store.member(&self.staged.source, number)? {
+                    look.groups.push(id);
+                }
+            }
+        }
+        for group in &self.closed {
+            if self.staged.is_new(*group) {
+                continue;
+            }
+            let now = self.lists.get(group).map_or(0, Vec::len) as u64;
+            let before = self.store.members(&self.staged.source, *group)?.len() as u64;
+            let missing = before.saturating_sub(now);
+            let short = missing >= 5 && missing * 4 > before;
+            if (now == 0 && before > 0) || short {
+                if let Some(Member::Group(id)) = self.store.member(&self.staged.source, *group)? {
+                    look.members.push(id);
+                }
+            }
+        }
+        Ok(look)
+    }
+
+    /// A full round that found no users where there were some.
+    pub fn found_nobody(&self) -> bool {
+        let Some(known) = &self.known else { return false };
+        known.any && !known.users.is_empty() && self.staged.seen_users == 0
+    }
+
+    /// Replaces a member list by what the second look found.
+    pub fn replace_list(&mut self, group: GroupId, members: &[Member]) -> Result<(), RunError> {
+        let numbers: Vec<u32> =
+            members.iter().map(|member| self.number(member)).collect::<Result<_, _>>()?;
+        let group = self.number(&Member::Group(group))?;
+        self.lists.insert(group, numbers);
+        Ok(())
+    }
+
+    /// Settles memberships and sorts what has to be found again.
+    pub fn finish(mut self) -> Result<Staged, RunError> {
+        self.settle_edges()?;
+        let mut staged = self.staged;
+        if let Some(out) = self.out {
+            staged.file =
+                Some(out.into_inner().map_err(|error| RunError::Staging(error.into_error()))?);
+        }
+        staged.keys.sort_unstable();
+        staged.keys.dedup();
+        staged.keys.shrink_to_fit();
+        let turned = |edges: &[Edge]| {
+            let mut up: Vec<Edge> = edges.iter().map(|(group, member)| (*member, *group)).collect();
+            up.sort_unstable();
+            up
+        };
+        staged.added_up = turned(&staged.added);
+        staged.removed_up = turned(&staged.removed);
+        if staged.full {
+            // The incremental look-ups of a full round were only for its own use.
+            let first_new = staged.first_new;
+            staged.lookup.retain(|_, number| *number >= first_new);
+            staged.lookup.shrink_to_fit();
+        }
+        Ok(staged)
+    }
+
+    /// Compares lists and single edges with the store. Only real differences stay.
+    fn settle_edges(&mut self) -> Result<(), RunError> {
+        let mut wanted: BTreeMap<u32, BTreeMap<u32, bool>> = BTreeMap::new();
+        for ((group, member), is) in self.edges.drain(..) {
+            wanted.entry(group).or_default().insert(member, is);
+        }
+        let source = self.staged.source.clone();
+        let mut lists: Vec<(u32, Vec<u32>)> = self
+            .lists
+            .drain()
+            .filter(|(group, _)| self.closed.contains(group))
+            .collect();
+        lists.sort_unstable_by_key(|(group, _)| *group);
+        let (mut added, mut removed) = (Vec::new(), Vec::new());
+        for (group, mut members) in lists {
+            members.sort_unstable();
+            members.dedup();
+            if let Some(later) = wanted.remove(&group) {
+                for (member, is) in later {
+                    match (members.binary_search(&member), is) {
+                        (Err(place), true) => members.insert(place, member),
+                        (Ok(place), false) => {
+                            members.remove(place);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            let before = match self.staged.is_new(group) {
+                true => Vec::new(),
+                false => self.store.members(&source, group)?,
+            };
+            difference(&members, &before, |member| added.push((group, member)));
+            let mut missing = Vec::new();
+            difference(&before, &members, |member| missing.push(member));
+            for member in missing {
+                // A deleted user is on no list, and is not asked for when it is restored.
+                if !self.is_gone(member)? {
+                    removed.push((group, member));
+                }
+            }
+        }
+        for (group, members) in wanted {
+            let before = match self.staged.is_new(group) {
+                true => Vec::new(),
+                false => self.store.members(&source, group)?,
+            };
+            for (member, is) in members {
+                match (before.binary_search(&member), is) {
+                    (Err(_), true) => added.push((group, member)),
+                    (Ok(_), false) => removed.push((group, member)),
+                    _ => {}
+                }
+            }
+        }
+        added.sort_unstable();
+        removed.sort_unstable();
+        (self.staged.added, self.staged.removed) = (added, removed);
+        Ok(())
+    }
+
+    fn is_gone(&self, member: u32) -> Result<bool, RunError> {
+        if self.staged.gone.contains(member) {
+            return Ok(true);
+        }
+        if self.staged.is_new(member) || self.staged.users.contains_key(&member) {
+            return Ok(false);
+        }
+        match self.store.member(&self.staged.source, member)? {
+            Some(Member::User(id)) => Ok(self
+                .store
+                .user(&self.staged.source, id.as_str())?
+                .is_some_and(|row| row.state == RowState::Gone)),
+            _ => Ok(false),
+        }
+    }
+}
+
+/// What is in `a` and not in `b`, both sorted.
+fn difference(a: &[u32], b: &[u32], mut each: impl FnMut(u32)) {
+    let mut others = b.iter().peekable();
+    for number in a {
+        while others.next_if(|other| *other < number).is_some() {}
+        if others.peek() != Some(&number) {
+            each(*number);
+        }
+    }
+}
