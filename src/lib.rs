@@ -2,8 +2,12 @@
 //!
 //! The rooms, in the order data flows: source → directory → rules → plan → target.
 
+pub mod config;
 pub mod directory;
+pub mod http;
 pub mod plan;
 pub mod rules;
 pub mod sources;
 pub mod store;
+pub mod sync;
+pub mod targets;

@@ -1,0 +1,106 @@
+//! The entries. `"path" [kinds that have it] Kind = default, "line";`
+
+use super::{Key, Kind, Unset};
+use crate::config::log::{LogFormat, LogLevel};
+use crate::config::portals::{MatchOn, OnCreate, OnDeactivate, PortalKind, Role, RoleUpdates};
+use crate::config::sources::{Cloud, Identity, PendingUsers, ScopeWord, SourceWord};
+use crate::config::targets::{EventFormat, TargetWord};
+
+macro_rules! keys {
+    ($($path:literal $([$($only:ident)+])? $kind:ident $(($words:expr))? = $unset:tt, $doc:literal;)+) => {
+        /// Every key there is, in the order of the documentation.
+        pub const KEYS: &[Key] = &[$(Key {
+            path: $path,
+            kind: Kind::$kind $(($words))?,
+            only: &[$($(stringify!($only)),+)?],
+            unset: keys!(@unset $unset),
+            doc: $doc,
+        }),+];
+    };
+    (@unset required) => { Unset::Refused };
+    (@unset optional) => { Unset::Nothing };
+    (@unset $value:tt) => { Unset::Default(stringify!($value)) };
+}
+
+keys! {
+    "state.path" Path = "/var/lib/rosterd", "Directory of the store and the daemon's socket.";
+
+    "server.listen" Listen = "127.0.0.1:8480", "Address and port the daemon serves HTTP on.";
+    "server.public_url" Url = optional, "How the world reaches the daemon; needed for notifications and SCIM sources.";
+    "server.admin_token" Secret = optional, "Bearer token of everything under `/api`; without it that part stays closed.";
+    "server.tls.cert" Path = optional, "Certificate chain (PEM) to serve HTTPS with; needs `key`.";
+    "server.tls.key" Path = optional, "Private key (PEM) of that certificate.";
+
+    "log.level" Word(LogLevel::WORDS) = "info", "How much is logged; `--log` goes before it.";
+    "log.format" Word(LogFormat::WORDS) = "text", "Lines for people or JSON for programs; `--log-format` goes before it.";
+
+    "sources.NAME.kind" Word(SourceWord::WORDS) = required, "Where people come from: Entra ID, Okta, or a client that pushes SCIM.";
+    "sources.NAME.tenant" [graph] Text = required, "Tenant id, or one of its domains.";
+    "sources.NAME.client_id" [graph okta] Text = optional, "Id of the application rosterd signs in as.";
+    "sources.NAME.client_secret" [graph] Secret = optional, "Client secret: one of the three ways to sign in to Entra ID.";
+    "sources.NAME.certificate.file" [graph] Path = optional, "Certificate (PEM) to sign in with; needs `key`.";
+    "sources.NAME.certificate.key" [graph] Path = optional, "Private key (PEM) of that certificate.";
+    "sources.NAME.identity" [graph] Word(Identity::WORDS) = optional, "Sign in as the managed or workload identity of the machine.";
+    "sources.NAME.identity_endpoint" [graph] IdentityUrl = optional, "Where a managed identity asks for its token, instead of the platform's address.";
+    "sources.NAME.cloud" [graph] Word(Cloud::WORDS) = "global", "Which Microsoft cloud; decides the two hosts below.";
+    "sources.NAME.endpoint" [graph] Url = optional, "Host of Microsoft Graph, instead of the cloud's own.";
+    "sources.NAME.authority" [graph] Url = optional, "Host that issues tokens, instead of the cloud's own.";
+    "sources.NAME.org_url" [okta] Url = required, "URL of the Okta organization.";
+    "sources.NAME.api_token" [okta] Secret = optional, "API token: one of the two ways to sign in to Okta.";
+    "sources.NAME.private_key" [okta] Secret = optional, "Private key (PEM or JWK) to sign in with, together with `client_id`.";
+    "sources.NAME.key_id" [okta] Text = optional, "Id (`kid`) of that key, if the application has several.";
+    "sources.NAME.pending_users" [okta] Word(PendingUsers::WORDS) = "inactive", "Whether users who are staged or provisioned count as active.";
+    "sources.NAME.hook_secret" [okta] Secret = optional, "The Authorization value that Okta's event hook sends.";
+    "sources.NAME.scope" [graph okta] Word(ScopeWord::WORDS) = "assigned", "Who is in scope: those assigned to the application, or everyone.";
+    "sources.NAME.application" [graph okta] Text = optional, "The application of `scope = \"assigned\"`: Entra's application (client) id, Okta's app id.";
+    "sources.NAME.nested_groups" [graph okta] Flag = true, "Whether members of groups within assigned, role and pushed groups count.";
+    "sources.NAME.schedule" [graph okta] Schedule = "5m", "When changes are fetched.";
+    "sources.NAME.full_schedule" [graph okta] Schedule = "0 0 3 * * *", "When everything is fetched, to mend what changes did not tell.";
+    "sources.NAME.timezone" [graph okta] Timezone = "UTC", "Timezone of the cron expressions.";
+    "sources.NAME.jitter" [graph okta] Duration = optional, "Longest random delay of a scheduled start; without it a tenth of the gap, at most 30 s.";
+    "sources.NAME.notifications" [graph] Flag = false, "Whether Graph is asked to notify rosterd of changes; needs `server.public_url`.";
+    "sources.NAME.rate_share" [graph okta] Share = 0.5, "Share of the service's rate limit rosterd may use, above 0, at most 1.";
+    "sources.NAME.concurrency" [graph okta] Count = 8, "Most requests under way at once.";
+    "sources.NAME.timeout" [graph okta] Duration = "30s", "How long one request may take.";
+    "sources.NAME.ca_file" [graph okta] Path = optional, "Further certificate authorities (PEM) to trust, for a proxy.";
+    "sources.NAME.extensions.URN" [scim] Texts = optional, "Attributes of a schema extension the client may push.";
+
+    "targets.NAME.kind" Word(TargetWord::WORDS) = required, "Where portals live.";
+    "targets.NAME.profile" [scim] Text = "generic", "The habits of a known SCIM service provider.";
+    "targets.NAME.base_url" [scim applivery] Url = required, "URL of the service.";
+    "targets.NAME.token" [scim applivery] Secret = required, "Bearer token of the service.";
+    "targets.NAME.concurrency" [scim applivery] Count = 8, "Most requests under way at once.";
+    "targets.NAME.url" [events postgres] Secret = required, "Where events are posted, or the database's connection string.";
+    "targets.NAME.format" [events] Word(EventFormat::WORDS) = "standard", "Shape of the events.";
+    "targets.NAME.secret" [events] Secret = required, "Key the events are signed with.";
+    "targets.NAME.tenant" [events] Text = optional, "Tenant named in the events.";
+    "targets.NAME.product" [events] Text = optional, "Product named in the events.";
+    "targets.NAME.schema" [postgres] Text = "rosterd", "Schema of the tables.";
+    "targets.NAME.organization" [applivery] Text = required, "Organization id.";
+    "targets.NAME.policies.apple" [applivery] Text = optional, "Policy of Apple devices, for `change_policy`.";
+    "targets.NAME.policies.windows" [applivery] Text = optional, "Policy of Windows devices, for `change_policy`.";
+    "targets.NAME.policies.android" [applivery] Text = optional, "Policy of Android devices, for `change_policy`.";
+
+    "portals.NAME.kind" Word(PortalKind::WORDS) = required, "The audience: employees of a store, dashboard collaborators, users with devices, or plain users and groups.";
+    "portals.NAME.target" Name = required, "The target the portal lives in.";
+    "portals.NAME.sources" Names = required, "The sources that feed it; the first goes before the later ones.";
+    "portals.NAME.match_on" Word(MatchOn::WORDS) = "email", "What tells that an account and a user are the same.";
+    "portals.NAME.on_create" Word(OnCreate::WORDS) = "create", "What happens when a user comes into scope.";
+    "portals.NAME.on_deactivate" Word(OnDeactivate::WORDS) = "nothing", "What happens when a user is disabled, deleted or leaves the scope; what is possible depends on the kind.";
+    "portals.NAME.policy" [mdm] Text = optional, "The policy of `on_deactivate = \"change_policy\"`.";
+    "portals.NAME.deactivate_after" Duration = "0s", "Grace before a deactivation.";
+    "portals.NAME.default_role" [dashboard] Word(Role::WORDS) = optional, "Role of a new account whose user is in no mapped group; without it the account has none.";
+    "portals.NAME.role_updates" [dashboard] Word(RoleUpdates::WORDS) = "initial", "Whether a role is decided once or follows the groups.";
+    "portals.NAME.roles.GROUP" [dashboard] Word(Role::WORDS) = optional, "Role of a group's members; without any, the four groups `applivery-admin`, `-editor`, `-viewer`, `-unassigned`.";
+    "portals.NAME.groups.push" Globs = ["*"], "Names of the groups that are pushed to the portal, as globs.";
+    "portals.NAME.include.groups" Globs = optional, "Only users in these groups, as globs.";
+    "portals.NAME.include.attributes" Conditions = optional, "Only users with these attributes.";
+    "portals.NAME.exclude.groups" Globs = optional, "No users in these groups, as globs.";
+    "portals.NAME.exclude.attributes" Conditions = optional, "No users with these attributes.";
+    "portals.NAME.attributes.ATTRIBUTE" Mapping = optional, "What fills an attribute of the account.";
+
+    "safety.max_deactivations" Limit = "10%", "Most accounts of a portal one run may deactivate before it is held.";
+    "safety.max_group_deletes" Limit = "10%", "Most groups of a portal one run may delete before it is held.";
+    "safety.max_membership_removals" Limit = "25%", "Most memberships of a portal one run may drop before it is held.";
+    "safety.protect" Texts = [], "Match keys of accounts that are never deactivated.";
+}

@@ -1,0 +1,48 @@
+//! `[log]`: how much is logged, and in which form. The command line goes before it.
+
+use super::section::Section;
+use super::words::words;
+
+words! {
+    /// How much is logged.
+    LogLevel {
+        /// What a human should look at.
+        Error = "error",
+        /// What may need a look.
+        Warn = "warn",
+        /// What was done.
+        Info = "info",
+        /// And why: the causes of errors, every request.
+        Debug = "debug",
+        /// Everything.
+        Trace = "trace",
+    }
+}
+
+words! {
+    /// The form of the log.
+    LogFormat {
+        /// Lines for people.
+        Text = "text",
+        /// JSON for programs.
+        Json = "json",
+    }
+}
+
+/// The settings of `[log]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Default: `info`.
+    pub level: LogLevel,
+    /// Default: `text`.
+    pub format: LogFormat,
+}
+
+impl Log {
+    pub(super) fn read(section: &mut Section) -> Option<Self> {
+        Some(Self {
+            level: section.word("level")?,
+            format: section.word("format")?,
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! `[server]`: what the daemon serves, and how the world reaches it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::address;
+use super::secret::Secret;
+use super::section::Section;
+
+/// The settings of `[server]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// Address and port to listen on. Default: `127.0.0.1:8480`.
+    pub listen: SocketAddr,
+    /// How the world reaches the daemon. Default: none.
+    pub public_url: Option<Url>,
+    /// Bearer token of everything under `/api`. Default: none, which keeps it closed.
+    pub admin_token: Option<Secret>,
+    /// Serve HTTPS. Default: none, plain HTTP behind a proxy.
+    pub tls: Option<Tls>,
+}
+
+/// A certificate to serve HTTPS with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// Certificate chain, PEM.
+    pub cert: PathBuf,
+    /// Private key, PEM.
+    pub key: PathBuf,
+}
+
+impl Server {
+    pub(super) fn read(section: &mut Section) -> Option<Self> {
+        Some(Self {
+            listen: section.read("listen", |text| text.parse().map_err(|_| String::new()))?,
+            public_url: section.read("public_url", address::web),
+            admin_token: section.secret("admin_token"),
+            tls: pair(section, "tls.cert", "tls.key").map(|(cert, key)| Tls { cert, key }),
+        })
+    }
+}
+
+/// Reads two paths of which neither is of use alone.
+pub(super) fn pair(section: &mut Section, one: &str, other: &str) -> Option<(PathBuf, PathBuf)> {
+    match (section.path(one), section.path(other)) {
+        (Some(one), Some(other)) => return Some((one, other)),
+        (Some(_), None) if !section.gives(other) => {
+            let message = format!(
+                "'{}' needs '{}' beside it",
+                section.key(one),
+                section.key(other)
+            );
+            section.refuse(one, message);
+        }
+        (None, Some(_)) if !section.gives(one) => {
+            let message = format!(
+                "'{}' needs '{}' beside it",
+                section.key(other),
+                section.key(one)
+            );
+            section.refuse(other, message);
+        }
+        _ => {}
+    }
+    None
+}
