@@ -71,20 +71,15 @@ pub(super) fn keys_of_kinds(merged: &Merged, problems: &mut Problems) {
                     && !given
                     && !problems.spoilt(&format!("{path}.{below}"))
                 {
-                    let message = format!("missing '{path}.{below}': {}", remark(key.doc));
+                    let message = format!(
+                        "missing '{path}.{below}': {}",
+                        key.doc.trim_end_matches('.')
+                    );
                     problems.error(&merged.origin(&path, section), message);
                 }
             }
         }
     }
-}
-
-fn remark(doc: &str) -> String {
-    let mut letters = doc.trim_end_matches('.').chars();
-    letters
-        .next()
-        .map(|first| first.to_lowercase().chain(letters).collect())
-        .unwrap_or_default()
 }
 
 fn kinds_of(section: &str) -> &'static [&'static str] {

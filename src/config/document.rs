@@ -65,14 +65,34 @@ fn with_origin(node: Node, origin: &Origin) -> Node {
 
 /// The parser's message, made clear where it would puzzle an operator.
 fn complaint(error: &toml_edit::TomlError, text: &str) -> String {
-    let at = error
-        .span()
-        .and_then(|span| text.get(span))
-        .unwrap_or_default();
-    if error.message().starts_with("duplicate key") {
-        return format!("'{at}' is given twice in this file: keep one");
+    if !error.message().starts_with("duplicate key") {
+        return format!("not TOML: {}", error.message());
     }
-    format!("not TOML: {}", error.message())
+    let span = error.span().unwrap_or_default();
+    let start = text[..span.start]
+        .rfind('\n')
+        .map_or(0, |newline| newline + 1);
+    let header = text[start..]
+        .split_inclusive(']')
+        .next()
+        .unwrap_or_default()
+        .trim();
+    if !header.starts_with('[') || header.contains('\n') {
+        let key = text.get(span).unwrap_or_default();
+        return format!("'{key}' is given twice in the same table: keep one");
+    }
+    match text
+        .lines()
+        .position(|line| line.trim().starts_with(header))
+    {
+        Some(first) if text[..start].lines().count() > first => {
+            format!(
+                "{header} is given twice, first in line {}: keep one",
+                first + 1
+            )
+        }
+        _ => format!("{header} is given twice: keep one"),
+    }
 }
 
 struct Lines<'a> {
@@ -190,7 +210,7 @@ mod tests {
         };
         assert_eq!(
             (bad.line, &*bad.message),
-            (4, "'[portals.a]' is given twice in this file: keep one")
+            (4, "[portals.a] is given twice, first in line 1: keep one")
         );
     }
 

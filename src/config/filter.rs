@@ -67,7 +67,7 @@ impl FromStr for Glob {
             .literal_separator(false)
             .backslash_escape(true)
             .build()
-            .map_err(|error| format!("\"{text}\" is not a glob: {}", error.kind()))?;
+            .map_err(|error| format!("holds \"{text}\", which is not a glob: {}", error.kind()))?;
         Ok(Self {
             text: text.to_owned(),
             matcher: glob.compile_matcher(),
@@ -180,7 +180,10 @@ mod tests {
     #[test]
     fn an_open_class_is_no_glob() {
         let error = "Sales [".parse::<Glob>().unwrap_err();
-        assert!(error.starts_with("\"Sales [\" is not a glob: "), "{error}");
+        assert!(
+            error.starts_with("holds \"Sales [\", which is not a glob: "),
+            "{error}"
+        );
     }
 
     #[test]

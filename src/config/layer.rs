@@ -27,10 +27,11 @@ impl Layer {
     pub fn note_origins(&self, origins: &mut Origins) {
         visit(&self.table, &mut Vec::new(), &mut |path, node, is_key| {
             let key = dotted_path(path);
-            if is_key {
+            let mentioned = origins
+                .get(&key)
+                .is_some_and(|origin| *origin != Origin::Default);
+            if is_key || !mentioned {
                 origins.insert(key, node.origin.clone());
-            } else {
-                origins.entry(key).or_insert_with(|| node.origin.clone());
             }
         });
     }

@@ -61,7 +61,7 @@ pub fn load(files: &[PathBuf]) -> Result<Loaded, SettingsErrors> {
         .filter_map(|path| match std::fs::read_to_string(path) {
             Ok(text) => Some((path.clone(), text)),
             Err(cause) => {
-                let place = Origin::File(path.clone(), 1);
+                let place = Origin::File(path.clone(), 0);
                 problems.error(&place, format!("could not read the settings file: {cause}"));
                 None
             }
@@ -107,7 +107,7 @@ fn usual_files(problems: &mut Problems) -> Vec<PathBuf> {
         }
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
         Err(cause) => {
-            let place = Origin::File(FURTHER_FILES.into(), 1);
+            let place = Origin::File(FURTHER_FILES.into(), 0);
             problems.error(
                 &place,
                 format!("could not list the settings files: {cause}"),

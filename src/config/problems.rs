@@ -11,7 +11,7 @@ use serde::{Serialize, Serializer};
 pub enum Origin {
     /// Built in.
     Default,
-    /// A settings file, and the line (from 1).
+    /// A settings file, and the line (from 1; 0 is the file as a whole).
     File(PathBuf, usize),
     /// An environment variable.
     Env(String),
@@ -21,6 +21,7 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Origin::Default => f.write_str("default"),
+            Origin::File(path, 0) => write!(f, "{}", path.display()),
             Origin::File(path, line) => write!(f, "{}:{line}", path.display()),
             Origin::Env(variable) => f.write_str(variable),
         }

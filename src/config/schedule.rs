@@ -103,14 +103,14 @@ impl Cron {
             6 | 7 => {}
             other => {
                 return Err(format!(
-                    "a cron expression has 5, 6 or 7 fields, \"{text}\" has {other}"
+                    "has {other} fields, where a cron expression has 5, 6 or 7: \"{text}\""
                 ));
             }
         }
         fields[5] = days_by_name(&fields[5])?;
         let times = fields.join(" ").parse().map_err(|_| {
             format!(
-                "\"{text}\" is not a cron expression (second minute hour day-of-month month day-of-week)"
+                "must be a cron expression (second minute hour day-of-month month day-of-week), not \"{text}\""
             )
         })?;
         Ok(Self {
@@ -229,7 +229,9 @@ fn seconds_into_day(moment: DateTime) -> u32 {
 fn days_by_name(field: &str) -> Result<String, String> {
     const NAMES: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
     let bad = || {
-        format!("\"{field}\" is not a day of the week (0 to 7, 0 and 7 are Sunday, or SUN to SAT)")
+        format!(
+            "must have days of the week from 0 to 7 (0 and 7 are Sunday) or SUN to SAT, not \"{field}\""
+        )
     };
     if !field.contains(|c: char| c.is_ascii_digit()) {
         return Ok(field.to_owned());

@@ -139,6 +139,11 @@ impl Scope {
 
 impl Pull {
     fn read(section: &mut Section) -> Option<Self> {
+        let timeout = section.read("timeout", duration::parse)?;
+        if timeout.is_zero() {
+            let message = format!("'{}' must be longer than nothing", section.key("timeout"));
+            section.refuse("timeout", message);
+        }
         let zone = section.read("timezone", address::timezone)?;
         Some(Self {
             schedule: section.word::<Schedule>("schedule")?.in_zone(zone.clone()),
@@ -146,7 +151,7 @@ impl Pull {
             jitter: section.read("jitter", duration::parse),
             rate_share: section.fraction("rate_share")?,
             concurrency: section.count("concurrency")?,
-            timeout: section.read("timeout", duration::parse)?,
+            timeout,
             ca_file: section.path("ca_file"),
         })
     }
