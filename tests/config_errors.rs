@@ -300,7 +300,6 @@ fn a_named_file_that_is_missing_is_an_error() {
         .unwrap_err()
         .to_string();
     assert!(
-        error
-            .starts_with("/nowhere/rosterd.toml: could not read the settings file: No such file")
+        error.starts_with("/nowhere/rosterd.toml: could not read the settings file: No such file")
     );
 }

@@ -11,6 +11,7 @@ use super::entry::Section;
 pub struct Head {
     pub run: String,
     pub mode: Mode,
+    pub asked: Asked,
     pub dry_run: bool,
     pub created_at: jiff::Timestamp,
     pub status: Status,
@@ -23,6 +24,16 @@ pub struct Head {
     pub guard: Guard,
     /// The digest of every action: two plans with one digest would do the same.
     pub digest: String,
+}
+
+/// How a run was asked for: what an approval, or a saved plan, asks again.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Asked {
+    /// None named: every source.
+    pub sources: Vec<String>,
+    pub full: bool,
+    pub users: Vec<String>,
+    pub groups: Vec<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -58,7 +58,9 @@ pub struct Groups(BTreeMap<String, Vec<u32>>);
 
 impl Groups {
     pub fn contains(&self, source: &str, number: u32) -> bool {
-        self.0.get(source).is_some_and(|numbers| numbers.binary_search(&number).is_ok())
+        self.0
+            .get(source)
+            .is_some_and(|numbers| numbers.binary_search(&number).is_ok())
     }
 
     pub fn insert(&mut self, source: &str, number: u32) {

@@ -10,7 +10,8 @@ use super::portal::{OnCreate, OnDeactivate, Portal, PortalKind, RoleUpdates};
 use super::scope::{Cause, Presence};
 use crate::directory::Value;
 use crate::plan::{
-    Account, Action, AttributeChange, Entry, Groups, Link, LinkState, Op, Role, Subject, SubjectKind,
+    Account, Action, AttributeChange, Entry, Groups, Link, LinkState, Op, Role, Subject,
+    SubjectKind,
 };
 
 /// Everything a decision looks at.

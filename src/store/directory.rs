@@ -102,7 +102,12 @@ impl Store {
     }
 
     pub fn has_keys(&self) -> Result<bool, StoreError> {
-        Ok(self.engine().scan(Tree::Keys, KeyRange::all()).next().transpose()?.is_some())
+        Ok(self
+            .engine()
+            .scan(Tree::Keys, KeyRange::all())
+            .next()
+            .transpose()?
+            .is_some())
     }
 
     pub fn source_state(&self, source: &str) -> Result<SourceState, StoreError> {

@@ -109,12 +109,12 @@ pub fn of_portal(portal: &str, key: &str) -> Vec<u8> {
     KeyWriter::new().text(portal).text(key).finish()
 }
 
-/// Group links and local groups: by portal, source and group id.
-pub fn portal_group(portal: &str, source: &str, group: &str) -> Vec<u8> {
+/// Group links and local groups: by portal, source and the group's number.
+pub fn portal_group(portal: &str, source: &str, group: u32) -> Vec<u8> {
     KeyWriter::new()
         .text(portal)
         .text(source)
-        .text(group)
+        .u32(group)
         .finish()
 }
 

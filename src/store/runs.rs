@@ -12,19 +12,8 @@ use crate::plan::Head;
 pub struct RunRecord {
     pub head: Head,
     pub finished_at: jiff::Timestamp,
-    /// Which sources were asked, and how: what an approval asks again.
-    pub asked: Asked,
     /// A held run that was released, by another run.
     pub released_by: Option<String>,
-}
-
-/// How a run was asked for.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Asked {
-    pub sources: Vec<String>,
-    pub full: bool,
-    pub users: Vec<String>,
-    pub groups: Vec<String>,
 }
 
 impl Store {

@@ -10,7 +10,8 @@ use super::touched::Touched;
 use super::view::{PersonView, View, Who};
 use crate::directory::Value;
 use crate::plan::{
-    Action, AttributeChange, Builder, Entry, GroupLink, Groups, Link, Op, Role, Subject, SubjectKind,
+    Action, AttributeChange, Builder, Entry, GroupLink, Groups, Link, Op, Role, Subject,
+    SubjectKind,
 };
 use crate::rules::groups::{GroupFacts, pushed};
 use crate::rules::lifecycle::{Device, PushedGroup, frees_key, subject_of};
@@ -106,7 +107,9 @@ impl<'a> Deciding<'a> {
     }
 
     fn user(&mut self, who: Who) -> Result<(), RunError> {
-        let Some(person) = self.view.person(who)?.map(Arc::new) else { return Ok(()) };
+        let Some(person) = self.view.person(who)?.map(Arc::new) else {
+            return Ok(());
+        };
         for portal in 0..self.portals.len() {
             if self.settled.contains(&(portal, who)) {
                 continue;
@@ -120,18 +123,19 @@ impl<'a> Deciding<'a> {
         Ok(())
     }
 
-    fn stand(
-        &self,
-        portal: usize,
-        who: Who,
-        person: Arc<PersonView>,
-    ) -> Result<Stand, RunError> {
+    fn stand(&self, portal: usize, who: Who, person: Arc<PersonView>) -> Result<Stand, RunError> {
         let rules = &self.portals[portal];
         let source = &self.view.sources[who.source].rules;
         let presence = presence(&person.person(source), rules);
         let key = rules.match_on.key_of(&person.user);
         let link = self.own_link(rules, &source.name, &person, key.as_deref())?;
-        Ok(Stand { who, person, presence, key, link })
+        Ok(Stand {
+            who,
+            person,
+            presence,
+            key,
+            link,
+        })
     }
 
     /// The user's link, wherever it stands: under the key of today, one of another kind (the
@@ -154,7 +158,9 @@ impl<'a> Deciding<'a> {
         {
             return Ok(Some(link));
         }
-        let others = MatchOn::ALL.iter().filter_map(|kind| kind.key_of(&person.user));
+        let others = MatchOn::ALL
+            .iter()
+            .filter_map(|kind| kind.key_of(&person.user));
         let mut tried = BTreeSet::new();
         for other in others.chain(person.old_keys.iter().cloned()) {
             if key == Some(other.as_str()) || !tried.insert(other.clone()) {
@@ -179,7 +185,11 @@ impl<'a> Deciding<'a> {
         while next < stands.len() {
             let stand = &stands[next];
             next += 1;
-            let wanted = stand.presence.is_present().then(|| stand.key.clone()).flatten();
+            let wanted = stand
+                .presence
+                .is_present()
+                .then(|| stand.key.clone())
+                .flatten();
             let held = stand.link.as_ref().map(|link| link.key.clone());
             for key in wanted.into_iter().chain(held) {
                 if !keys.insert(key.clone()) {
@@ -202,7 +212,10 @@ impl<'a> Deciding<'a> {
                 }
             }
         }
-        let claims: Vec<Claim> = stands.iter().map(|stand| self.claim(portal, stand)).collect();
+        let claims: Vec<Claim> = stands
+            .iter()
+            .map(|stand| self.claim(portal, stand))
+            .collect();
         let rulings = rule(&claims);
         for (stand, ruling) in stands.iter().zip(&rulings) {
             if stands.len() > 1 {
@@ -227,14 +240,25 @@ impl<'a> Deciding<'a> {
             precedence: rules.precedence(source).unwrap_or(usize::MAX),
             source: source.clone(),
             user: stand.person.user.id.as_str().to_owned(),
-            wants: stand.presence.is_present().then(|| stand.key.clone()).flatten(),
+            wants: stand
+                .presence
+                .is_present()
+                .then(|| stand.key.clone())
+                .flatten(),
             holds: stand.link.as_ref().map(|link| link.key.clone()),
-            frees: stand.link.as_ref().is_some_and(|link| frees_key(rules, link, self.now)),
+            frees: stand
+                .link
+                .as_ref()
+                .is_some_and(|link| frees_key(rules, link, self.now)),
         }
     }
 
     fn subject(&self, stand: &Stand) -> Subject {
-        subject_of(&stand.person.person(&self.view.sources[stand.who.source].rules))
+        subject_of(
+            &stand
+                .person
+                .person(&self.view.sources[stand.who.source].rules),
+        )
     }
 
     fn one(
@@ -266,7 +290,11 @@ impl<'a> Deciding<'a> {
             _ => Vec::new(),
         };
         let groups = self.pushed_groups(portal, stand)?;
-        let held = stand.link.as_ref().or(taken).map(|link| link.groups.clone());
+        let held = stand
+            .link
+            .as_ref()
+            .or(taken)
+            .map(|link| link.groups.clone());
         let leaving_groups = self.leaving_groups(portal, &groups, &held.unwrap_or_default())?;
         let person = stand.person.person(source);
         let decision = decide(&Situation {
@@ -286,7 +314,11 @@ impl<'a> Deciding<'a> {
         });
         let subject = subject_of(&person);
         if decision.ends_admin {
-            let key = stand.link.as_ref().map(|link| link.key.clone()).unwrap_or_default();
+            let key = stand
+                .link
+                .as_ref()
+                .map(|link| link.key.clone())
+                .unwrap_or_default();
             self.ending.insert((portal, key), (subject, decision));
             return Ok(());
         }
@@ -295,7 +327,11 @@ impl<'a> Deciding<'a> {
     }
 
     /// The pushed groups that hold a user.
-    fn pushed_groups(&mut self, portal: usize, stand: &Stand) -> Result<Vec<PushedGroup>, RunError> {
+    fn pushed_groups(
+        &mut self,
+        portal: usize,
+        stand: &Stand,
+    ) -> Result<Vec<PushedGroup>, RunError> {
         let source = stand.who.source;
         let rules = &self.view.sources[source].rules;
         let mut groups = Vec::new();
@@ -303,7 +339,10 @@ impl<'a> Deciding<'a> {
             if !(membership.direct || rules.nested_groups) {
                 continue;
             }
-            let who = Who { source, number: membership.number };
+            let who = Who {
+                source,
+                number: membership.number,
+            };
             let place = (portal, who);
             let is_pushed = match self.pushed.get(&place) {
                 Some(known) => *known,
@@ -340,11 +379,22 @@ impl<'a> Deciding<'a> {
     ) -> Result<Vec<PushedGroup>, RunError> {
         let mut leaving = Vec::new();
         for (source, number) in held.iter() {
-            if groups.iter().any(|group| group.source == source && group.number == number) {
+            if groups
+                .iter()
+                .any(|group| group.source == source && group.number == number)
+            {
                 continue;
             }
-            let Some(place) = self.view.source_named(source) else { continue };
-            let Some(group) = self.view.group(Who { source: place, number })? else { continue };
+            let Some(place) = self.view.source_named(source) else {
+                continue;
+            };
+            let Some(group) = self.view.group(Who {
+                source: place,
+                number,
+            })?
+            else {
+                continue;
+            };
             let facts = GroupFacts {
                 source: &self.view.sources[place].rules,
                 folded_name: &group.folded_name,
@@ -370,12 +420,24 @@ impl<'a> Deciding<'a> {
             return;
         }
         for entry in &decision.entries {
-            if let Entry::Action(Action { op: Op::SetRole, changes, .. }) = entry
-                && let [AttributeChange { before: Some(Value::Text(before)), .. }] = &changes[..]
+            if let Entry::Action(Action {
+                op: Op::SetRole,
+                changes,
+                ..
+            }) = entry
+                && let [
+                    AttributeChange {
+                        before: Some(Value::Text(before)),
+                        ..
+                    },
+                ] = &changes[..]
                 && before == Role::Admin.as_str()
                 && let Some(link) = &stand.link
             {
-                self.unmade.entry(portal).or_default().insert(link.key.clone());
+                self.unmade
+                    .entry(portal)
+                    .or_default()
+                    .insert(link.key.clone());
             }
         }
     }
@@ -390,7 +452,10 @@ impl<'a> Deciding<'a> {
         if decision.deactivates {
             *self.out.deactivations.entry(name.clone()).or_default() += 1;
         }
-        let acts = decision.entries.iter().any(|entry| matches!(entry, Entry::Action(_)));
+        let acts = decision
+            .entries
+            .iter()
+            .any(|entry| matches!(entry, Entry::Action(_)));
         let changes_link = decision.link != LinkChange::None;
         if acts || changes_link || decision.watch {
             self.mark(subject, decision.watch);
@@ -425,7 +490,10 @@ impl<'a> Deciding<'a> {
         let ending = std::mem::take(&mut self.ending);
         let mut by_portal: BTreeMap<usize, Vec<(String, Subject, Decision)>> = BTreeMap::new();
         for ((portal, key), (subject, decision)) in ending {
-            by_portal.entry(portal).or_default().push((key, subject, decision));
+            by_portal
+                .entry(portal)
+                .or_default()
+                .push((key, subject, decision));
         }
         for (portal, going) in by_portal {
             let mut left = self.view.store.admins(&self.portals[portal].name)?;
@@ -460,7 +528,10 @@ impl<'a> Deciding<'a> {
         let rules = &self.portals[portal];
         let source = &self.view.sources[who.source].rules;
         let group = self.view.group(who)?;
-        let link = self.view.store.group_link(&rules.name, &source.name, who.number)?;
+        let link = self
+            .view
+            .store
+            .group_link(&rules.name, &source.name, who.number)?;
         let wanted = group.filter(|group| {
             let facts = GroupFacts {
                 source,
@@ -479,7 +550,13 @@ impl<'a> Deciding<'a> {
                     change("externalId", None, group.external_id()),
                 ];
                 let id = group.id.as_str();
-                (Op::CreateGroup, &group.display_name, id, changes, "selected to be pushed")
+                (
+                    Op::CreateGroup,
+                    &group.display_name,
+                    id,
+                    changes,
+                    "selected to be pushed",
+                )
             }
             (Some(group), Some(link)) => {
                 let group = &group.group;
@@ -501,11 +578,28 @@ impl<'a> Deciding<'a> {
                 if changes.is_empty() {
                     return Ok(());
                 }
-                (Op::UpdateGroup, &group.display_name, group.id.as_str(), changes, "renamed")
+                (
+                    Op::UpdateGroup,
+                    &group.display_name,
+                    group.id.as_str(),
+                    changes,
+                    "renamed",
+                )
             }
-            (None, Some(GroupLink { display_name, id, .. })) => {
+            (
+                None,
+                Some(GroupLink {
+                    display_name, id, ..
+                }),
+            ) => {
                 let reason = "no longer selected to be pushed, or gone";
-                (Op::DeleteGroup, display_name, id.as_str(), Vec::new(), reason)
+                (
+                    Op::DeleteGroup,
+                    display_name,
+                    id.as_str(),
+                    Vec::new(),
+                    reason,
+                )
             }
         };
         let subject = Subject {

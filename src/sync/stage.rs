@@ -73,7 +73,11 @@ pub fn key_hash(kind: MatchOn, key: &str) -> u64 {
     hasher.update(kind.as_str().as_bytes());
     hasher.update(&[0]);
     hasher.update(key.as_bytes());
-    u64::from_le_bytes(hasher.finalize().as_bytes()[..8].try_into().expect("eight bytes"))
+    u64::from_le_bytes(
+        hasher.finalize().as_bytes()[..8]
+            .try_into()
+            .expect("eight bytes"),
+    )
 }
 
 impl Staged {
@@ -136,12 +140,20 @@ impl Staged {
 
     /// Everyone whose direct groups changed, ascending, once.
     pub fn moved_members(&self) -> RoaringBitmap {
-        self.added_up.iter().chain(&self.removed_up).map(|(member, _)| *member).collect()
+        self.added_up
+            .iter()
+            .chain(&self.removed_up)
+            .map(|(member, _)| *member)
+            .collect()
     }
 
     /// Groups whose members changed, ascending, once.
     pub fn moved_groups(&self) -> RoaringBitmap {
-        self.added.iter().chain(&self.removed).map(|(group, _)| *group).collect()
+        self.added
+            .iter()
+            .chain(&self.removed)
+            .map(|(group, _)| *group)
+            .collect()
     }
 
     /// Changed users that may have a key.
@@ -152,12 +164,18 @@ impl Staged {
 
 fn of(edges: &[Edge], first: u32) -> impl Iterator<Item = u32> + '_ {
     let from = edges.partition_point(|edge| edge.0 < first);
-    edges[from..].iter().take_while(move |edge| edge.0 == first).map(|edge| edge.1)
+    edges[from..]
+        .iter()
+        .take_while(move |edge| edge.0 == first)
+        .map(|edge| edge.1)
 }
 
 fn of_hash(keys: &[(u64, u32)], hash: u64) -> impl Iterator<Item = u32> + '_ {
     let from = keys.partition_point(|key| key.0 < hash);
-    keys[from..].iter().take_while(move |key| key.0 == hash).map(|key| key.1)
+    keys[from..]
+        .iter()
+        .take_while(move |key| key.0 == hash)
+        .map(|key| key.1)
 }
 
 fn kind_and_id(member: &Member) -> (u8, &str) {
@@ -169,11 +187,12 @@ fn kind_and_id(member: &Member) -> (u8, &str) {
 
 fn read_user(file: &File, offset: u64) -> Result<User, RunError> {
     let mut length = [0; 4];
-    file.read_exact_at(&mut length, offset).map_err(RunError::Staging)?;
+    file.read_exact_at(&mut length, offset)
+        .map_err(RunError::Staging)?;
     let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
-    file.read_exact_at(&mut bytes, offset + 4).map_err(RunError::Staging)?;
-    postcard::from_bytes(&bytes)
-        .map_err(|error| RunError::Staging(std::io::Error::other(error)))
+    file.read_exact_at(&mut bytes, offset + 4)
+        .map_err(RunError::Staging)?;
+    postcard::from_bytes(&bytes).map_err(|error| RunError::Staging(std::io::Error::other(error)))
 }
 
 /// What is to be looked at a second time before the round counts.
@@ -187,8 +206,8 @@ pub struct SecondLook {
 }
 
 /// Builds [`Staged`] from a stream of changes.
-pub struct Stager<'a> {
-    store: &'a Store,
+pub struct Stager {
+    store: Store,
     staged: Staged,
     kinds: Vec<MatchOn>,
     out: Option<BufWriter<File>>,
@@ -211,13 +230,13 @@ struct Known {
     any: bool,
 }
 
-impl<'a> Stager<'a> {
+impl Stager {
     pub fn new(
-        store: &'a Store,
+        store: Store,
         source: &str,
         full: bool,
         kinds: &[MatchOn],
-    ) -> Result<Stager<'a>, RunError> {
+    ) -> Result<Stager, RunError> {
         let state = store.source_state(source)?;
         let mut stager = Stager {
             store,
@@ -268,7 +287,9 @@ impl<'a> Stager<'a> {
         let source = self.staged.source.clone();
         for row in self.store.users(&source) {
             let row = row?;
-            self.staged.lookup.insert(hash_of(b'u', row.user.id.as_str()), row.number);
+            self.staged
+                .lookup
+                .insert(hash_of(b'u', row.user.id.as_str()), row.number);
             if row.state == RowState::Known {
                 known.users.insert(row.number);
                 if let Some(digest) = known.digests.get_mut(row.number as usize) {
@@ -278,7 +299,9 @@ impl<'a> Stager<'a> {
         }
         for row in self.store.groups(&source) {
             let row = row?;
-            self.staged.lookup.insert(hash_of(b'g', row.group.id.as_str()), row.number);
+            self.staged
+                .lookup
+                .insert(hash_of(b'g', row.group.id.as_str()), row.number);
             if row.state == RowState::Known {
                 known.groups.insert(row.number);
             }
@@ -305,8 +328,10 @@ impl<'a> Stager<'a> {
             Change::MemberRemoved(group, member) => self.edge(&group, &member, false),
             Change::Members(group, members) => {
                 let group = self.number(&Member::Group(group))?;
-                let numbers: Vec<u32> =
-                    members.iter().map(|member| self.number(member)).collect::<Result<_, _>>()?;
+                let numbers: Vec<u32> = members
+                    .iter()
+                    .map(|member| self.number(member))
+                    .collect::<Result<_, _>>()?;
                 self.lists.entry(group).or_default().extend(numbers);
                 Ok(())
             }
@@ -317,8 +342,10 @@ impl<'a> Stager<'a> {
                 Ok(())
             }
             Change::Assigned(members) => {
-                let numbers: Vec<u32> =
-                    members.iter().map(|member| self.number(member)).collect::<Result<_, _>>()?;
+                let numbers: Vec<u32> = members
+                    .iter()
+                    .map(|member| self.number(member))
+                    .collect::<Result<_, _>>()?;
                 self.staged.assigned = Some(numbers.into_iter().collect());
                 Ok(())
             }
@@ -363,7 +390,8 @@ impl<'a> Stager<'a> {
             }
         };
         let length = u32::try_from(bytes.len()).expect("no user reaches 4 GiB");
-        out.write_all(&length.to_le_bytes()).map_err(RunError::Staging)?;
+        out.write_all(&length.to_le_bytes())
+            .map_err(RunError::Staging)?;
         out.write_all(&bytes).map_err(RunError::Staging)?;
         self.staged.users.insert(number, self.written);
         self.written += 4 + u64::from(length);
@@ -380,7 +408,9 @@ impl<'a> Stager<'a> {
 
     fn user_gone(&mut self, id: &UserId) -> Result<(), RunError> {
         let member = Member::User(id.clone());
-        let Some(number) = self.known_number(&member)? else { return Ok(()) };
+        let Some(number) = self.known_number(&member)? else {
+            return Ok(());
+        };
         self.seen.insert(number);
         self.staged.users.remove(&number);
         let stored = self.store.user(&self.staged.source, id.as_str())?;
@@ -410,14 +440,18 @@ impl<'a> Stager<'a> {
                 self.staged.groups.remove(&number);
             }
             _ => {
-                self.staged.groups.insert(number, StagedGroup { group, gone: false });
+                self.staged
+                    .groups
+                    .insert(number, StagedGroup { group, gone: false });
             }
         }
         Ok(())
     }
 
     fn group_gone(&mut self, id: &GroupId) -> Result<(), RunError> {
-        let Some(number) = self.known_number(&Member::Group(id.clone()))? else { return Ok(()) };
+        let Some(number) = self.known_number(&Member::Group(id.clone()))? else {
+            return Ok(());
+        };
         self.seen.insert(number);
         let stored = match self.staged.is_new(number) {
             true => None,
@@ -425,7 +459,13 @@ impl<'a> Stager<'a> {
         };
         match stored {
             Some(row) if row.state == RowState::Known => {
-                self.staged.groups.insert(number, StagedGroup { group: row.group, gone: true });
+                self.staged.groups.insert(
+                    number,
+                    StagedGroup {
+                        group: row.group,
+                        gone: true,
+                    },
+                );
             }
             _ => {
                 self.staged.groups.remove(&number);
@@ -474,7 +514,9 @@ impl<'a> Stager<'a> {
     }
 
     fn staged_user(&mut self, number: u32) -> Result<Option<User>, RunError> {
-        let Some(offset) = self.staged.users.get(&number).copied() else { return Ok(None) };
+        let Some(offset) = self.staged.users.get(&number).copied() else {
+            return Ok(None);
+        };
         let out = self.out.as_mut().expect("a staged user is in the file");
         out.flush().map_err(RunError::Staging)?;
         read_user(out.get_ref(), offset).map(Some)
@@ -486,7 +528,9 @@ impl<'a> Stager<'a> {
             return Ok(None);
         }
         let row = self.store.user(&self.staged.source, id)?;
-        Ok(row.filter(|row| row.state != RowState::Unseen).map(|row| row.user))
+        Ok(row
+            .filter(|row| row.state != RowState::Unseen)
+            .map(|row| row.user))
     }
 
     /// What a complete full round did not show, and lists that came back suspiciously short.
@@ -528,14 +572,18 @@ impl<'a> Stager<'a> {
 
     /// A full round that found no users where there were some.
     pub fn found_nobody(&self) -> bool {
-        let Some(known) = &self.known else { return false };
+        let Some(known) = &self.known else {
+            return false;
+        };
         known.any && !known.users.is_empty() && self.staged.seen_users == 0
     }
 
     /// Replaces a member list by what the second look found.
     pub fn replace_list(&mut self, group: GroupId, members: &[Member]) -> Result<(), RunError> {
-        let numbers: Vec<u32> =
-            members.iter().map(|member| self.number(member)).collect::<Result<_, _>>()?;
+        let numbers: Vec<u32> = members
+            .iter()
+            .map(|member| self.number(member))
+            .collect::<Result<_, _>>()?;
         let group = self.number(&Member::Group(group))?;
         self.lists.insert(group, numbers);
         Ok(())
@@ -546,14 +594,19 @@ impl<'a> Stager<'a> {
         self.settle_edges()?;
         let mut staged = self.staged;
         if let Some(out) = self.out {
-            staged.file =
-                Some(out.into_inner().map_err(|error| RunError::Staging(error.into_error()))?);
+            staged.file = Some(
+                out.into_inner()
+                    .map_err(|error| RunError::Staging(error.into_error()))?,
+            );
         }
         staged.keys.sort_unstable();
         staged.keys.dedup();
         staged.keys.shrink_to_fit();
         let turned = |edges: &[Edge]| {
-            let mut up: Vec<Edge> = edges.iter().map(|(group, member)| (*member, *group)).collect();
+            let mut up: Vec<Edge> = edges
+                .iter()
+                .map(|(group, member)| (*member, *group))
+                .collect();
             up.sort_unstable();
             up
         };

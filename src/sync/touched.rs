@@ -64,7 +64,9 @@ pub fn by_changes(view: &View<'_>) -> Result<Touched, RunError> {
         touched.groups.push(groups);
     }
     for (kind, source, id, _) in view.store.marks()? {
-        let Some(source) = view.source_named(&source) else { continue };
+        let Some(source) = view.source_named(&source) else {
+            continue;
+        };
         match kind {
             b'g' => {
                 let name = &view.sources[source].rules.name;

@@ -85,7 +85,12 @@ impl<'a> View<'a> {
                     .as_ref()
                     .and_then(|staged| staged.assigned.clone())
                     .unwrap_or_else(|| assigned_before.clone());
-                Ok(SourceView { rules, staged, assigned, assigned_before })
+                Ok(SourceView {
+                    rules,
+                    staged,
+                    assigned,
+                    assigned_before,
+                })
             })
             .collect::<Result<Vec<_>, RunError>>()?;
         let no_stored_keys = !store.has_keys()?;
@@ -100,7 +105,9 @@ impl<'a> View<'a> {
     }
 
     pub fn source_named(&self, name: &str) -> Option<usize> {
-        self.sources.iter().position(|source| source.rules.name == name)
+        self.sources
+            .iter()
+            .position(|source| source.rules.name == name)
     }
 
     fn staged(&self, source: usize) -> Option<&Staged> {
@@ -141,17 +148,28 @@ impl<'a> View<'a> {
             // Accounts still stand under the keys that this round replaces.
             old_keys.extend(MatchOn::ALL.iter().filter_map(|kind| kind.key_of(stored)));
         }
-        let Some(user) = new_user.or(stored) else { return Ok(None) };
+        let Some(user) = new_user.or(stored) else {
+            return Ok(None);
+        };
         self.overlay_parents(who, &mut parents);
         let memberships = self.memberships(who.source, &parents)?;
         let assigned = source.assigned.contains(who.number);
-        Ok(Some(PersonView { user, gone, assigned, memberships, old_keys }))
+        Ok(Some(PersonView {
+            user,
+            gone,
+            assigned,
+            memberships,
+            old_keys,
+        }))
     }
 
     /// A user by id; None where the directory has never seen one.
     pub fn number_of_user(&self, source: usize, id: &str) -> Result<Option<u32>, RunError> {
         let member = Member::User(crate::directory::UserId::new(id));
-        if let Some(number) = self.staged(source).and_then(|staged| staged.number_of(&member)) {
+        if let Some(number) = self
+            .staged(source)
+            .and_then(|staged| staged.number_of(&member))
+        {
             return Ok(Some(number));
         }
         let row = self.store.user(&self.sources[source].rules.name, id)?;
@@ -159,7 +177,9 @@ impl<'a> View<'a> {
     }
 
     fn overlay_parents(&self, who: Who, parents: &mut Vec<u32>) {
-        let Some(staged) = self.staged(who.source) else { return };
+        let Some(staged) = self.staged(who.source) else {
+            return;
+        };
         let removed: Vec<u32> = staged.parents_removed(who.number).collect();
         if !removed.is_empty() {
             parents.retain(|parent| removed.binary_search(parent).is_err());
@@ -177,7 +197,14 @@ impl<'a> View<'a> {
         let mut numbers: Vec<(bool, u32)> = direct.iter().map(|number| (false, *number)).collect();
         let mut nested = BTreeSet::new();
         for number in direct {
-            nested.extend(self.ancestors(Who { source, number: *number })?.iter().copied());
+            nested.extend(
+                self.ancestors(Who {
+                    source,
+                    number: *number,
+                })?
+                .iter()
+                .copied(),
+            );
         }
         for number in direct {
             nested.remove(number);
@@ -185,7 +212,9 @@ impl<'a> View<'a> {
         numbers.extend(nested.into_iter().map(|number| (true, number)));
         let mut memberships = Vec::with_capacity(numbers.len());
         for (nested, number) in numbers {
-            let Some(group) = self.group(Who { source, number })? else { continue };
+            let Some(group) = self.group(Who { source, number })? else {
+                continue;
+            };
             if group.gone {
                 continue;
             }
@@ -198,8 +227,11 @@ impl<'a> View<'a> {
             });
         }
         memberships.sort_by(|a, b| {
-            (!a.direct, &a.group.display_name, &a.group.id)
-                .cmp(&(!b.direct, &b.group.display_name, &b.group.id))
+            (!a.direct, &a.group.display_name, &a.group.id).cmp(&(
+                !b.direct,
+                &b.group.display_name,
+                &b.group.id,
+            ))
         });
         Ok(memberships)
     }
@@ -213,7 +245,13 @@ impl<'a> View<'a> {
         let mut found = BTreeSet::new();
         let mut open = vec![group.number];
         while let Some(number) = open.pop() {
-            let Some(view) = self.group(Who { source: group.source, number })? else { continue };
+            let Some(view) = self.group(Who {
+                source: group.source,
+                number,
+            })?
+            else {
+                continue;
+            };
             // A deleted group passes nothing on.
             if view.gone {
                 continue;
@@ -270,7 +308,9 @@ impl<'a> View<'a> {
         let staged = self.staged(group.source);
         let mut members = match staged.is_some_and(|staged| staged.is_new(group.number)) {
             true => Vec::new(),
-            false => self.store.members(&self.sources[group.source].rules.name, group.number)?,
+            false => self
+                .store
+                .members(&self.sources[group.source].rules.name, group.number)?,
         };
         if let Some(staged) = staged {
             members.extend(staged.members_added(group.number));
@@ -292,7 +332,10 @@ impl<'a> View<'a> {
             if !visited.insert(number) {
                 continue;
             }
-            for member in self.members_ever(Who { source: group.source, number })? {
+            for member in self.members_ever(Who {
+                source: group.source,
+                number,
+            })? {
                 if groups.contains(member) {
                     open.push(member);
                 } else {
@@ -322,7 +365,9 @@ impl<'a> View<'a> {
             numbers.extend(staged.moved_groups());
         }
         let numbers = Arc::new(numbers);
-        self.group_numbers.borrow_mut().insert(source, numbers.clone());
+        self.group_numbers
+            .borrow_mut()
+            .insert(source, numbers.clone());
         Ok(numbers)
     }
 

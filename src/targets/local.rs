@@ -23,7 +23,9 @@ impl Local {
 impl Target for Local {
     fn find(&self, portal: &str, key: &str) -> Result<Option<Found>, TargetError> {
         let found = self.store.local_account(portal, key)?;
-        Ok(found.map(|found| Found { account: found.account }))
+        Ok(found.map(|found| Found {
+            account: found.account,
+        }))
     }
 
     fn devices(&self, portal: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError> {
@@ -31,7 +33,10 @@ impl Target for Local {
         for device in self.store.devices(portal) {
             let device = device?;
             if let Some(key) = device.assigned_to {
-                let device = Device { id: device.id, policy: device.policy };
+                let device = Device {
+                    id: device.id,
+                    policy: device.policy,
+                };
                 devices.entry(key).or_default().push(device);
             }
         }
@@ -47,11 +52,18 @@ impl Target for Local {
     }
 
     fn execute(&self, steps: &[Step<'_>]) -> Vec<Result<(), TargetError>> {
-        let mut batch = Batch { store: &self.store, accounts: HashMap::new(), ops: Vec::new() };
+        let mut batch = Batch {
+            store: &self.store,
+            accounts: HashMap::new(),
+            moving: HashMap::new(),
+            ops: Vec::new(),
+        };
+        let taken_away: Result<(), TargetError> =
+            steps.iter().try_for_each(|step| batch.take_away(step));
         let mut results: Vec<Result<(), TargetError>> =
             steps.iter().map(|step| batch.take(step)).collect();
-        let written = batch
-            .drop_memberships(steps, &results)
+        let written = taken_away
+            .and_then(|()| batch.drop_memberships(steps, &results))
             .and_then(|()| Ok(self.store.write(batch.into_ops())?));
         if let Err(error) = written {
             let text = error.to_string();
@@ -70,6 +82,9 @@ struct Batch<'a> {
     store: &'a Store,
     /// By portal and key; None where the account is to go.
     accounts: HashMap<(String, String), Option<LocalAccount>>,
+    /// Accounts on their way to another key: all are taken away before the first is put down,
+    /// so that two may swap.
+    moving: HashMap<(String, String), LocalAccount>,
     ops: Vec<Op>,
 }
 
@@ -107,7 +122,8 @@ impl Batch<'_> {
                 self.update(step)
             }
             Do::RemoveAccount => {
-                self.accounts.insert((action.portal.clone(), action.key.clone()), None);
+                self.accounts
+                    .insert((action.portal.clone(), action.key.clone()), None);
                 Ok(())
             }
             Do::AddMembers | Do::RemoveMembers => self.members(action),
@@ -122,16 +138,42 @@ impl Batch<'_> {
         }
     }
 
+    fn take_away(&mut self, step: &Step<'_>) -> Result<(), TargetError> {
+        let Some(old) = step.old_key else {
+            return Ok(());
+        };
+        let portal = &step.action.portal;
+        if let Some(account) = self.store.local_account(portal, old)? {
+            let place = (portal.clone(), old.to_owned());
+            self.moving.insert(place.clone(), account);
+            self.accounts.insert(place, None);
+            // A device is assigned to an account, whatever its key is.
+            for device in self.store.devices(portal) {
+                let mut device = device?;
+                if device.assigned_to.as_deref() == Some(old) {
+                    device.assigned_to = Some(step.action.key.clone());
+                    self.ops.push(portals::put_device(portal, &device));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn put(&mut self, portal: &str, account: LocalAccount) {
-        self.accounts.insert((portal.to_owned(), account.key.clone()), Some(account));
+        self.accounts
+            .insert((portal.to_owned(), account.key.clone()), Some(account));
     }
 
     fn update(&mut self, step: &Step<'_>) -> Result<(), TargetError> {
         let action = step.action;
-        let from = step.old_key.unwrap_or(&action.key);
-        let Some(mut account) = self.account(&action.portal, from)? else {
+        let account = match step.old_key {
+            Some(old) => self.moving.remove(&(action.portal.clone(), old.to_owned())),
+            None => self.account(&action.portal, &action.key)?,
+        };
+        let Some(mut account) = account else {
             return Err(TargetError::Refused(format!(
-                "the target has no account '{from}' any more; a full run finds out what happened"
+                "the target has no account '{}' any more; a full run finds out what happened",
+                step.old_key.unwrap_or(&action.key)
             )));
         };
         account.account.apply(&action.changes);
@@ -141,7 +183,9 @@ impl Batch<'_> {
     }
 
     fn number(&self, action: &Action) -> Result<Option<u32>, TargetError> {
-        Ok(self.store.group_number(&action.subject.source, &action.subject.id)?)
+        Ok(self
+            .store
+            .group_number(&action.subject.source, &action.subject.id)?)
     }
 
     fn known_number(&self, action: &Action) -> Result<u32, TargetError> {
@@ -153,8 +197,10 @@ impl Batch<'_> {
     fn group(&mut self, action: &Action) -> Result<(), TargetError> {
         let number = self.known_number(action)?;
         let source = &action.subject.source;
-        let mut group =
-            self.store.local_group(&action.portal, source, number)?.unwrap_or_else(|| GroupLink {
+        let mut group = self
+            .store
+            .local_group(&action.portal, source, number)?
+            .unwrap_or_else(|| GroupLink {
                 source: source.clone(),
                 number,
                 id: action.subject.id.clone(),
@@ -169,7 +215,8 @@ impl Batch<'_> {
                 _ => {}
             }
         }
-        self.ops.push(portals::put_local_group(&action.portal, &group));
+        self.ops
+            .push(portals::put_local_group(&action.portal, &group));
         Ok(())
     }
 
@@ -206,7 +253,9 @@ impl Batch<'_> {
             return Ok(());
         }
         // A device that is gone needs nothing.
-        let Some(mut device) = self.store.device(&action.portal, id)? else { return Ok(()) };
+        let Some(mut device) = self.store.device(&action.portal, id)? else {
+            return Ok(());
+        };
         for change in &action.changes {
             let text = change.after.as_ref().map(Value::plain);
             match change.attribute.as_str() {
@@ -233,14 +282,19 @@ impl Batch<'_> {
                 && result.is_ok()
                 && let Some(number) = self.number(action)?
             {
-                gone.entry(&action.portal).or_default().push((&action.subject.source, number));
+                gone.entry(&action.portal)
+                    .or_default()
+                    .push((&action.subject.source, number));
             }
         }
         for (portal, groups) in gone {
             let mut touched = Vec::new();
             for account in self.store.local_accounts(portal) {
                 let account = account?;
-                if groups.iter().any(|(source, number)| account.groups.contains(source, *number)) {
+                if groups
+                    .iter()
+                    .any(|(source, number)| account.groups.contains(source, *number))
+                {
                     touched.push(account.key);
                 }
             }
@@ -271,7 +325,8 @@ impl Batch<'_> {
 /// What an operator or an application may do to devices and policies.
 impl Local {
     pub fn set_device(&self, portal: &str, device: &LocalDevice) -> Result<(), TargetError> {
-        self.store.write(vec![portals::put_device(portal, device)])?;
+        self.store
+            .write(vec![portals::put_device(portal, device)])?;
         Ok(self.store.flush()?)
     }
 
@@ -289,7 +344,8 @@ impl Local {
 
     pub fn remove_policy(&self, portal: &str, name: &str) -> Result<bool, TargetError> {
         let had = self.store.policies(portal)?.contains(name);
-        self.store.write(vec![portals::delete_policy(portal, name)])?;
+        self.store
+            .write(vec![portals::delete_policy(portal, name)])?;
         self.store.flush()?;
         Ok(had)
     }

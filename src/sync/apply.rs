@@ -1,0 +1,554 @@
+//! Carries a plan out, and strikes off what is done. Apply decides nothing.
+//!
+//! The order is the plan's, but for keys that change hands: an account that gives its key up
+//! is moved, or removed, before the one that takes it.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::RunError;
+use super::run::Progress;
+use crate::plan::{Account, Action, GroupLink, Link, LinkState, Op, Outcome, OutcomeStatus, Plan};
+use crate::rules::MatchOn;
+use crate::store::portals::{delete_group_link, delete_link, put_group_link, put_link};
+use crate::store::{Op as Write, Store};
+use crate::targets::{Step, Target};
+
+/// Actions handed to a target at a time.
+const BATCH: usize = 200;
+
+/// Members count as actions when a batch is filled.
+const BATCH_MEMBERS: usize = 2_000;
+
+/// What became of a plan.
+#[derive(Default)]
+pub struct Applied {
+    /// Actions that are not done, by number.
+    pub exceptions: BTreeMap<u64, Outcome>,
+    /// Whose actions are still owed: (kind, source, id), with the error.
+    pub owed: BTreeMap<(u8, String, String), String>,
+}
+
+pub struct Applying<'a> {
+    store: &'a Store,
+    /// By portal.
+    targets: &'a BTreeMap<String, Arc<dyn Target>>,
+    progress: &'a dyn Progress,
+    applied: Applied,
+    /// Accounts made in this run together with their memberships.
+    joined: HashSet<(u32, String)>,
+    portal_numbers: BTreeMap<String, u32>,
+    /// Accounts whose devices could not be dealt with: they are not removed.
+    stuck: HashSet<(String, String)>,
+    waiting: Vec<(u64, Action, Option<String>)>,
+    waiting_members: usize,
+}
+
+impl<'a> Applying<'a> {
+    pub fn new(
+        store: &'a Store,
+        targets: &'a BTreeMap<String, Arc<dyn Target>>,
+        progress: &'a dyn Progress,
+    ) -> Applying<'a> {
+        Applying {
+            store,
+            targets,
+            progress,
+            applied: Applied::default(),
+            joined: HashSet::new(),
+            portal_numbers: targets.keys().cloned().zip(0..).collect(),
+            stuck: HashSet::new(),
+            waiting: Vec::new(),
+            waiting_members: 0,
+        }
+    }
+
+    pub fn run(mut self, plan: &Plan) -> Result<Applied, RunError> {
+        let order = self.keys_that_change_hands(plan)?;
+        let mut early: HashSet<u64> = HashSet::new();
+        if !order.freed.is_empty() {
+            for (number, action) in plan.actions().enumerate() {
+                let (number, action) = (number as u64, action?);
+                if action.op.phase() == 3
+                    && order
+                        .freed
+                        .contains(&(action.portal.clone(), action.key.clone()))
+                {
+                    early.insert(number);
+                    self.take(number, action, None)?;
+                }
+            }
+            self.send()?;
+        }
+        for group in order.moves {
+            for (number, action, old_key) in group {
+                early.insert(number);
+                self.waiting.push((number, action, Some(old_key)));
+            }
+            self.send()?;
+        }
+        let total = plan.action_count();
+        for (number, action) in plan.actions().enumerate() {
+            let (number, action) = (number as u64, action?);
+            if !early.contains(&number) {
+                self.take(number, action, None)?;
+            }
+            if number % 1024 == 0 {
+                self.progress.applied(number, total);
+            }
+        }
+        self.send()?;
+        self.progress.applied(total, total);
+        Ok(self.applied)
+    }
+
+    fn take(&mut self, number: u64, action: Action, old: Option<String>) -> Result<(), RunError> {
+        // An account goes only after what it had was dealt with, and batches are per target.
+        let other_target = self.waiting.first().is_some_and(|(_, first, _)| {
+            !Arc::ptr_eq(&self.targets[&first.portal], &self.targets[&action.portal])
+        });
+        let other_phase = self
+            .waiting
+            .first()
+            .is_some_and(|(_, first, _)| first.op.phase() != action.op.phase())
+            || matches!(action.op, Op::RemoveAccount) && self.has_waiting_device(&action);
+        if other_target || other_phase {
+            self.send()?;
+        }
+        self.waiting_members += action.members.len();
+        self.waiting.push((number, action, old));
+        if self.waiting.len() >= BATCH || self.waiting_members >= BATCH_MEMBERS {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    fn has_waiting_device(&self, action: &Action) -> bool {
+        self.waiting.iter().any(|(_, waiting, _)| {
+            waiting.device.is_some() && waiting.portal == action.portal && waiting.key == action.key
+        })
+    }
+
+    /// Hands what is waiting to its target, then brings the links into step with what was done.
+    fn send(&mut self) -> Result<(), RunError> {
+        self.waiting_members = 0;
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut whole: HashMap<u64, Vec<String>> = HashMap::new();
+        waiting.retain_mut(|(number, action, _)| {
+            let place = (action.portal.clone(), action.key.clone());
+            if action.op == Op::RemoveAccount && self.stuck.contains(&place) {
+                let error = "waits until the account's devices are dealt with".to_owned();
+                self.fail(*number, action, OutcomeStatus::Skipped, error);
+                return false;
+            }
+            if action.op == Op::AddMembers && !self.joined.is_empty() {
+                let portal = self.portal_numbers[&action.portal];
+                let all = action.members.clone();
+                action
+                    .members
+                    .retain(|key| !self.joined.contains(&(portal, key.clone())));
+                if action.members.is_empty() {
+                    return false;
+                }
+                whole.insert(*number, all);
+            }
+            true
+        });
+        let Some((_, first, _)) = waiting.first() else {
+            return Ok(());
+        };
+        let target = self.targets[&first.portal].clone();
+        let steps: Vec<Step<'_>> = waiting
+            .iter()
+            .map(|(_, action, old_key)| Step {
+                action,
+                old_key: old_key.as_deref(),
+            })
+            .collect();
+        let results = target.execute(&steps);
+        let mut links = Links::default_for(self.store);
+        for ((_, action, old_key), result) in waiting.iter().zip(&results) {
+            if let (Some(old_key), Ok(())) = (old_key, result) {
+                links.take_away(&action.portal, old_key)?;
+            }
+        }
+        for ((number, action, old_key), result) in waiting.iter().zip(results) {
+            match result {
+                Ok(()) => {
+                    links.note(&*target, action, old_key.as_deref())?;
+                    if action.op == Op::CreateAccount && target.creates_with_groups() {
+                        let portal = self.portal_numbers[&action.portal];
+                        self.joined.insert((portal, action.key.clone()));
+                    }
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    if action.device.is_some() {
+                        self.stuck
+                            .insert((action.portal.clone(), action.key.clone()));
+                    }
+                    self.owe_members(action, &error)?;
+                    self.fail(*number, action, OutcomeStatus::Failed, error);
+                }
+            }
+        }
+        links.write()
+    }
+
+    fn fail(&mut self, number: u64, action: &Action, status: OutcomeStatus, error: String) {
+        let kind = match action.subject.kind {
+            crate::plan::SubjectKind::User => b'u',
+            crate::plan::SubjectKind::Group => b'g',
+        };
+        let subject = (
+            kind,
+            action.subject.source.clone(),
+            action.subject.id.clone(),
+        );
+        self.applied.owed.insert(subject, error.clone());
+        let outcome = Outcome {
+            status,
+            error: Some(error),
+            attempts: 1,
+        };
+        self.applied.exceptions.insert(number, outcome);
+    }
+
+    /// A membership that failed is owed to the member: memberships are decided user by user.
+    fn owe_members(&mut self, action: &Action, error: &str) -> Result<(), RunError> {
+        for key in &action.members {
+            if let Some(link) = self.store.link(&action.portal, key)? {
+                self.applied
+                    .owed
+                    .insert((b'u', link.source, link.user), error.to_owned());
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the accounts whose key moves, in sets that must go together, and the keys that a
+    /// removal has to free first.
+    fn keys_that_change_hands(&self, plan: &Plan) -> Result<ChangingKeys, RunError> {
+        let mut removed: HashSet<(String, String)> = HashSet::new();
+        let mut moves: Vec<(u64, Action, String)> = Vec::new();
+        let summary = &plan.head.summary;
+        let has = |op: Op| summary.values().any(|ops| ops.contains_key(&op));
+        if !has(Op::UpdateAccount) && !(has(Op::RemoveAccount) && has(Op::CreateAccount)) {
+            return Ok(ChangingKeys::default());
+        }
+        for (number, action) in plan.actions().enumerate() {
+            let action = action?;
+            match action.op {
+                Op::RemoveAccount => {
+                    removed.insert((action.portal.clone(), action.key.clone()));
+                }
+                Op::UpdateAccount => {
+                    if let Some(old) = self.old_key(&action)? {
+                        moves.push((number as u64, action, old));
+                    }
+                }
+                _ => {}
+            }
+        }
+        let mut freed: HashSet<(String, String)> = HashSet::new();
+        if !removed.is_empty() {
+            for action in plan.actions() {
+                let action = action?;
+                if action.op.phase() == 1 {
+                    let place = (action.portal.clone(), action.key.clone());
+                    if removed.contains(&place) {
+                        freed.insert(place);
+                    }
+                }
+            }
+        }
+        Ok(ChangingKeys {
+            freed,
+            moves: together(moves),
+        })
+    }
+
+    /// The key under which the subject's account stands, where it is another than the
+    /// action's.
+    fn old_key(&self, action: &Action) -> Result<Option<String>, RunError> {
+        let subject = &action.subject;
+        let is_own = |link: &Link| link.source == subject.source && link.user == subject.id;
+        if self
+            .store
+            .link(&action.portal, &action.key)?
+            .as_ref()
+            .is_some_and(is_own)
+        {
+            return Ok(None);
+        }
+        let Some(row) = self.store.user(&subject.source, &subject.id)? else {
+            return Ok(None);
+        };
+        let today = MatchOn::ALL
+            .iter()
+            .filter_map(|kind| kind.key_of(&row.user));
+        for key in row.old_keys.iter().cloned().chain(today) {
+            if self
+                .store
+                .link(&action.portal, &key)?
+                .as_ref()
+                .is_some_and(is_own)
+            {
+                return Ok(Some(key));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[derive(Default)]
+struct ChangingKeys {
+    freed: HashSet<(String, String)>,
+    moves: Vec<Vec<(u64, Action, String)>>,
+}
+
+/// Moves that pass keys on to one another go in one set; within a set the one that frees a
+/// key comes before the one that takes it, save in a ring, where all go at once.
+fn together(moves: Vec<(u64, Action, String)>) -> Vec<Vec<(u64, Action, String)>> {
+    let by_old: HashMap<(String, String), usize> = moves
+        .iter()
+        .enumerate()
+        .map(|(place, (_, action, old))| ((action.portal.clone(), old.clone()), place))
+        .collect();
+    let mut set_of: Vec<usize> = (0..moves.len()).collect();
+    fn root(set_of: &mut [usize], mut place: usize) -> usize {
+        while set_of[place] != place {
+            set_of[place] = set_of[set_of[place]];
+            place = set_of[place];
+        }
+        place
+    }
+    for (place, (_, action, _)) in moves.iter().enumerate() {
+        if let Some(freer) = by_old.get(&(action.portal.clone(), action.key.clone())) {
+            let (a, b) = (root(&mut set_of, place), root(&mut set_of, *freer));
+            set_of[a] = b;
+        }
+    }
+    let mut sets: BTreeMap<usize, Vec<(u64, Action, String)>> = BTreeMap::new();
+    for (place, one) in moves.into_iter().enumerate() {
+        let set = root(&mut set_of, place);
+        sets.entry(set).or_default().push(one);
+    }
+    sets.into_values().collect()
+}
+
+/// The links of one batch, read once and written once.
+struct Links<'a> {
+    store: &'a Store,
+    links: HashMap<(String, String), Option<Link>>,
+    /// Links on their way to another key: all are taken away before the first is put down, so
+    /// that two may swap.
+    moving: HashMap<(String, String), Link>,
+    ops: Vec<Write>,
+}
+
+impl<'a> Links<'a> {
+    fn default_for(store: &'a Store) -> Links<'a> {
+        Links {
+            store,
+            links: HashMap::new(),
+            moving: HashMap::new(),
+            ops: Vec::new(),
+        }
+    }
+
+    fn take_away(&mut self, portal: &str, key: &str) -> Result<(), RunError> {
+        let place = (portal.to_owned(), key.to_owned());
+        if let Some(link) = self.store.link(portal, key)? {
+            self.moving.insert(place.clone(), link);
+            self.links.insert(place, None);
+        }
+        Ok(())
+    }
+
+    fn get(&self, portal: &str, key: &str) -> Result<Option<Link>, RunError> {
+        match self.links.get(&(portal.to_owned(), key.to_owned())) {
+            Some(pending) => Ok(pending.clone()),
+            None => Ok(self.store.link(portal, key)?),
+        }
+    }
+
+    fn put(&mut self, portal: &str, link: Link) {
+        self.links
+            .insert((portal.to_owned(), link.key.clone()), Some(link));
+    }
+
+    /// Takes over what an action has made so.
+    fn note(
+        &mut self,
+        target: &dyn Target,
+        action: &Action,
+        old_key: Option<&str>,
+    ) -> Result<(), RunError> {
+        let (portal, key) = (&action.portal, &action.key);
+        match action.op {
+            Op::CreateAccount => {
+                let mut account = Account::default();
+                account.apply(&action.changes);
+                let groups = match target.creates_with_groups() {
+                    true => action.joins.clone(),
+                    false => Default::default(),
+                };
+                self.put(
+                    portal,
+                    Link {
+                        key: key.clone(),
+                        source: action.subject.source.clone(),
+                        user: action.subject.id.clone(),
+                        account,
+                        groups,
+                        state: LinkState::Live,
+                    },
+                );
+            }
+            Op::AdoptAccount => {
+                let (account, groups) = match self.get(portal, key)? {
+                    Some(taken) => {
+                        let mut account = taken.account;
+                        account.apply(&action.changes);
+                        (account, taken.groups)
+                    }
+                    None => {
+                        let found = target.find(portal, key)?;
+                        (
+                            found.map(|found| found.account).unwrap_or_default(),
+                            Default::default(),
+                        )
+                    }
+                };
+                self.put(
+                    portal,
+                    Link {
+                        key: key.clone(),
+                        source: action.subject.source.clone(),
+                        user: action.subject.id.clone(),
+                        account,
+                        groups,
+                        state: LinkState::Live,
+                    },
+                );
+            }
+            Op::EnableAccount | Op::UpdateAccount | Op::SetRole | Op::DisableAccount => {
+                let link = match old_key {
+                    Some(old) => self.moving.remove(&(portal.clone(), old.to_owned())),
+                    None => self.get(portal, key)?,
+                };
+                if let Some(mut link) = link {
+                    link.account.apply(&action.changes);
+                    link.key = key.clone();
+                    self.put(portal, link);
+                }
+            }
+            Op::RemoveAccount => {
+                self.links.insert((portal.clone(), key.clone()), None);
+            }
+            Op::AddMembers | Op::RemoveMembers => {
+                let source = &action.subject.source;
+                let Some(number) = self.store.group_number(source, &action.subject.id)? else {
+                    return Ok(());
+                };
+                for key in &action.members {
+                    if let Some(mut link) = self.get(portal, key)? {
+                        match action.op {
+                            Op::AddMembers => link.groups.insert(source, number),
+                            _ => link.groups.remove(source, number),
+                        }
+                        self.put(portal, link);
+                    }
+                }
+            }
+            Op::CreateGroup | Op::UpdateGroup | Op::DeleteGroup => self.group(action)?,
+            Op::UnassignDevices | Op::ChangeDevicePolicy | Op::RemoveDevices => {}
+        }
+        Ok(())
+    }
+
+    fn group(&mut self, action: &Action) -> Result<(), RunError> {
+        let source = &action.subject.source;
+        let Some(number) = self.store.group_number(source, &action.subject.id)? else {
+            return Ok(());
+        };
+        if action.op == Op::DeleteGroup {
+            self.ops
+                .push(delete_group_link(&action.portal, source, number));
+            return Ok(());
+        }
+        let known = self.store.group_link(&action.portal, source, number)?;
+        let mut link = known.unwrap_or_else(|| GroupLink {
+            source: source.clone(),
+            number,
+            id: action.subject.id.clone(),
+            display_name: String::new(),
+            external_id: String::new(),
+        });
+        for change in &action.changes {
+            let text = change
+                .after
+                .as_ref()
+                .map(|value| value.plain())
+                .unwrap_or_default();
+            match change.attribute.as_str() {
+                "displayName" => link.display_name = text,
+                "externalId" => link.external_id = text,
+                _ => {}
+            }
+        }
+        self.ops.push(put_group_link(&action.portal, &link));
+        Ok(())
+    }
+
+    fn write(self) -> Result<(), RunError> {
+        let mut ops = self.ops;
+        for ((portal, key), link) in self.links {
+            match link {
+                Some(link) => ops.extend(put_link(&portal, &link)),
+                None => ops.extend(delete_link(&portal, &key)),
+            }
+        }
+        Ok(self.store.write(ops)?)
+    }
+}
+
+/// Marks what is left: who is owed something, and who is watched. Everyone else is struck off.
+pub fn settle_marks(
+    store: &Store,
+    owed: &BTreeMap<(u8, String, String), String>,
+    watched: &BTreeSet<(u8, String, String)>,
+) -> Result<(), RunError> {
+    use crate::store::directory::{delete_mark, put_mark, unmark_everything};
+    use crate::store::rows::Mark;
+    let before: HashMap<(u8, String, String), Mark> = store
+        .marks()?
+        .into_iter()
+        .map(|(kind, source, id, mark)| ((kind, source, id), mark))
+        .collect();
+    let mut ops = Vec::new();
+    for (place, error) in owed {
+        let attempts = before.get(place).map_or(0, |mark| mark.attempts) + 1;
+        let mark = Mark {
+            attempts,
+            last_error: Some(error.clone()),
+        };
+        ops.push(put_mark(place.0, &place.1, &place.2, &mark));
+    }
+    for place in watched.iter().filter(|place| !owed.contains_key(*place)) {
+        let mark = Mark {
+            attempts: 0,
+            last_error: None,
+        };
+        ops.push(put_mark(place.0, &place.1, &place.2, &mark));
+    }
+    for place in before.keys() {
+        if !owed.contains_key(place) && !watched.contains(place) {
+            ops.push(delete_mark(place.0, &place.1, &place.2));
+        }
+    }
+    store.write(ops)?;
+    // Only when every mark that is still needed stands by itself.
+    Ok(store.write(vec![unmark_everything()])?)
+}

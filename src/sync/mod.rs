@@ -1,0 +1,43 @@
+//! The sentence: one run, from what the sources say to what the targets hold.
+//!
+//! `run` reads it out; `fetch` and `stage` take in what changed, `view` is the directory as it
+//! will be, `touched` whom that concerns, `decide` asks the rules, `remember` makes it durable,
+//! `apply` carries it out. Only here does a run happen, and only one at a time.
+
+pub mod apply;
+pub mod decide;
+pub mod fetch;
+pub mod remember;
+pub mod run;
+pub mod stage;
+pub mod touched;
+pub mod view;
+
+pub use run::{Intent, Progress, Run, Sync};
+
+use crate::plan::PlanError;
+use crate::store::StoreError;
+use crate::targets::TargetError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error("could not stage what was fetched in the temporary folder; is it full?")]
+    Staging(#[source] std::io::Error),
+    #[error("could not keep the plan of run {run} in {place}; is the disk full?")]
+    History {
+        run: String,
+        place: String,
+        #[source]
+        cause: std::io::Error,
+    },
+    #[error("a worker of the run stopped unexpectedly; see the log for why")]
+    Worker(#[source] tokio::task::JoinError),
+    #[error("{0}")]
+    Asked(String),
+}

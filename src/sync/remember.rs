@@ -1,0 +1,291 @@
+//! Makes a round durable: marks first, then rows, then the checkpoint.
+//!
+//! A crash in between leaves marks without rows, which costs a second look, or rows whose
+//! round is read again from the old cursor. It never leaves a row whose consequences nobody
+//! remembers, because whoever has consequences was marked before.
+
+use std::collections::BTreeSet;
+
+use roaring::RoaringBitmap;
+
+use super::RunError;
+use super::decide::Decided;
+use super::stage::Staged;
+use super::view::View;
+use crate::directory::{Group, GroupId, Member, User, UserId};
+use crate::plan::Link;
+use crate::rules::{MatchOn, Portal};
+use crate::store::directory as rows_of;
+use crate::store::portals::put_link;
+use crate::store::rows::{GroupRow, Mark, RowState, UserRow};
+use crate::store::{Op, Store};
+
+/// Operations handed to the store at a time. Large enough that sorting them pays, small enough
+/// that they are a few megabytes.
+const BATCH: usize = 2_000;
+
+struct Writer<'a> {
+    store: &'a Store,
+    ops: Vec<Op>,
+    written: u64,
+}
+
+impl Writer<'_> {
+    fn add(&mut self, ops: impl IntoIterator<Item = Op>) -> Result<(), RunError> {
+        self.ops.extend(ops);
+        if self.ops.len() >= BATCH {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), RunError> {
+        self.written += self.ops.len() as u64;
+        Ok(self.store.write(std::mem::take(&mut self.ops))?)
+    }
+}
+
+/// Writes everything but the checkpoint. Returns how many rows were written.
+pub fn remember(
+    view: &View<'_>,
+    portals: &[Portal],
+    kinds: &[MatchOn],
+    decided: &Decided,
+) -> Result<u64, RunError> {
+    let mut writer = Writer {
+        store: view.store,
+        ops: Vec::new(),
+        written: 0,
+    };
+    if decided.mark_everything {
+        writer.add([rows_of::mark_everything()])?;
+    } else {
+        for (kind, source, id) in &decided.marked {
+            let mark = Mark {
+                attempts: 0,
+                last_error: None,
+            };
+            writer.add([rows_of::put_mark(*kind, source, id, &mark)])?;
+        }
+    }
+    writer.flush()?;
+    for source in &view.sources {
+        if let Some(staged) = &source.staged {
+            // Numbers are given once: they are taken before anybody stands under one.
+            let mut state = view.store.source_state(&staged.source)?;
+            state.next_number = staged.next_number;
+            writer.add([rows_of::put_source_state(&staged.source, &state)])?;
+            numbers(&mut writer, staged)?;
+            writer.flush()?;
+            users(&mut writer, staged, portals, kinds)?;
+            groups(&mut writer, staged)?;
+            memberships(&mut writer, staged)?;
+            if let Some(assigned) = &staged.assigned
+                && *assigned != source.assigned_before
+            {
+                writer.add([rows_of::put_assigned(&staged.source, assigned)])?;
+            }
+        }
+    }
+    for (portal, link) in &decided.links {
+        writer.add(put_link(portal, link))?;
+    }
+    writer.flush()?;
+    Ok(writer.written)
+}
+
+/// Who the new numbers stand for.
+fn numbers(writer: &mut Writer<'_>, staged: &Staged) -> Result<(), RunError> {
+    let mut number = staged.first_new;
+    while number < staged.next_number {
+        let block = number / rows_of::BLOCK;
+        let end = ((block + 1) * rows_of::BLOCK).min(staged.next_number);
+        let mut ids = match number % rows_of::BLOCK {
+            0 => Vec::new(),
+            begun => {
+                let mut ids = writer.store.id_block(&staged.source, block)?;
+                // A crashed round may have filled the block further than its checkpoint says.
+                ids.truncate(begun as usize);
+                ids
+            }
+        };
+        while number < end {
+            let member = staged.new_member(number)?;
+            // A number always stands for somebody; should one not, it must not shift the rest.
+            ids.push(member.unwrap_or_else(|| Member::User(UserId::new(""))));
+            number += 1;
+        }
+        writer.add([rows_of::put_id_block(&staged.source, block, &ids)])?;
+    }
+    Ok(())
+}
+
+fn users(
+    writer: &mut Writer<'_>,
+    staged: &Staged,
+    portals: &[Portal],
+    kinds: &[MatchOn],
+) -> Result<(), RunError> {
+    let mut changed: RoaringBitmap = staged.user_numbers().into_iter().collect();
+    changed |= &staged.gone;
+    changed |= staged.moved_members();
+    for number in (staged.first_new..staged.next_number)
+        .filter(|n| !changed.contains(*n))
+        .collect::<Vec<_>>()
+    {
+        changed.insert(number);
+    }
+    for number in changed {
+        let new = staged.user(number)?;
+        let id = match &new {
+            Some(user) => user.id.clone(),
+            None => match member(writer.store, staged, number)? {
+                Some(Member::User(id)) => id,
+                _ => continue,
+            },
+        };
+        if id.as_str().is_empty() {
+            continue;
+        }
+        let stored = match staged.is_new(number) {
+            true => None,
+            false => writer.store.user(&staged.source, id.as_str())?,
+        };
+        let mut row = stored.clone().unwrap_or_else(|| UserRow {
+            number,
+            state: RowState::Unseen,
+            digest: [0; 16],
+            parents: Vec::new(),
+            old_keys: Vec::new(),
+            user: User::new(id.clone()),
+        });
+        row.parents
+            .retain(|parent| !staged.parents_removed(number).any(|gone| gone == *parent));
+        row.parents.extend(staged.parents_added(number));
+        row.parents.sort_unstable();
+        row.parents.dedup();
+        if let Some(user) = new {
+            keys(writer, &staged.source, portals, kinds, &mut row, &user)?;
+            row.digest = user.digest();
+            row.state = RowState::Known;
+            row.user = user;
+        } else if staged.gone.contains(number) {
+            row.state = RowState::Gone;
+        }
+        if stored.as_ref() != Some(&row) {
+            writer.add([rows_of::put_user(&staged.source, &row)])?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes the keys a user has now, and keeps the old ones that an account still stands under.
+fn keys(
+    writer: &mut Writer<'_>,
+    source: &str,
+    portals: &[Portal],
+    kinds: &[MatchOn],
+    row: &mut UserRow,
+    user: &User,
+) -> Result<(), RunError> {
+    let id = user.id.as_str();
+    let known = row.state != RowState::Unseen;
+    let mut old: BTreeSet<String> = row.old_keys.drain(..).collect();
+    for kind in kinds {
+        let now = kind.key_of(user);
+        let before = known.then(|| kind.key_of(&row.user)).flatten();
+        if before != now {
+            if let Some(now) = &now {
+                writer.add([rows_of::put_holder(kind.as_str(), now, source, id)])?;
+            }
+            if let Some(before) = before {
+                writer.add([rows_of::delete_holder(kind.as_str(), &before, source, id)])?;
+                old.insert(before);
+            }
+        }
+    }
+    let mut kept = Vec::new();
+    for key in old {
+        let stands =
+            |link: Option<Link>| link.is_some_and(|link| link.source == source && link.user == id);
+        for portal in portals {
+            if stands(writer.store.link(&portal.name, &key)?) {
+                kept.push(key);
+                break;
+            }
+        }
+    }
+    row.old_keys = kept;
+    Ok(())
+}
+
+fn member(store: &Store, staged: &Staged, number: u32) -> Result<Option<Member>, RunError> {
+    match staged.is_new(number) {
+        true => staged.new_member(number),
+        false => Ok(store.member(&staged.source, number)?),
+    }
+}
+
+fn groups(writer: &mut Writer<'_>, staged: &Staged) -> Result<(), RunError> {
+    let mut changed: RoaringBitmap = staged.groups.keys().copied().collect();
+    changed |= staged.moved_members();
+    changed |= staged.moved_groups();
+    for number in changed {
+        let id = match staged.groups.get(&number) {
+            Some(group) => group.group.id.clone(),
+            None => match member(writer.store, staged, number)? {
+                Some(Member::Group(id)) => id,
+                _ => continue,
+            },
+        };
+        let stored = match staged.is_new(number) {
+            true => None,
+            false => writer.store.group(&staged.source, number)?,
+        };
+        let mut row = stored.clone().unwrap_or_else(|| GroupRow {
+            number,
+            state: RowState::Unseen,
+            parents: Vec::new(),
+            group: unseen(id),
+        });
+        row.parents
+            .retain(|parent| !staged.parents_removed(number).any(|gone| gone == *parent));
+        row.parents.extend(staged.parents_added(number));
+        row.parents.sort_unstable();
+        row.parents.dedup();
+        if let Some(new) = staged.groups.get(&number) {
+            row.group = new.group.clone();
+            row.state = if new.gone {
+                RowState::Gone
+            } else {
+                RowState::Known
+            };
+        }
+        if stored.as_ref() != Some(&row) {
+            writer.add(rows_of::put_group(&staged.source, &row))?;
+        }
+    }
+    Ok(())
+}
+
+fn unseen(id: GroupId) -> Group {
+    Group {
+        id,
+        external_id: None,
+        display_name: String::new(),
+    }
+}
+
+fn memberships(writer: &mut Writer<'_>, staged: &Staged) -> Result<(), RunError> {
+    // What is pending must be written before chunks are read to be edited.
+    writer.flush()?;
+    for group in staged.moved_groups() {
+        let added: Vec<u32> = staged.members_added(group).collect();
+        let removed: Vec<u32> = staged.members_removed(group).collect();
+        let ops = writer
+            .store
+            .edit_members(&staged.source, group, &added, &removed)?;
+        writer.add(ops)?;
+    }
+    Ok(())
+}

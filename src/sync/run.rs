@@ -1,0 +1,609 @@
+//! One run, from the question to what became of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::RunError;
+use super::apply::{Applying, settle_marks};
+use super::decide::{Decided, Deciding};
+use super::fetch::{Round, fetch};
+use super::remember::remember;
+use super::touched;
+use super::view::View;
+use crate::plan::guard::{Doubts, Limits, Population, review};
+use crate::plan::{
+    Asked, Entry, Guard, Head, LinkState, Mode, Plan, SourceReport, SourceStatus, Status,
+};
+use crate::rules::{MatchOn, Portal, SourceRules};
+use crate::sources::{Ask, FetchError, Fetched, Source};
+use crate::store::Store;
+use crate::store::directory as rows_of;
+use crate::store::portals::put_link;
+use crate::store::rows::Quarantined;
+use crate::store::runs::{RunRecord, put_run};
+use crate::targets::Target;
+
+/// An unreadable record is tried again with every round that names it, and said to be at
+/// least this often.
+const QUARANTINE: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// Everything a run needs, opened once.
+pub struct Sync {
+    pub store: Store,
+    /// Every configured source, in the order of the settings.
+    pub rules: Vec<SourceRules>,
+    pub sources: BTreeMap<String, Arc<dyn Source>>,
+    pub portals: Vec<Portal>,
+    /// By the target's name.
+    pub targets: BTreeMap<String, Arc<dyn Target>>,
+    pub limits: Limits,
+    /// What decides who is in which portal, as a digest by portal.
+    pub fingerprints: BTreeMap<String, String>,
+    /// Where the plans of past runs are kept.
+    pub history: PathBuf,
+    pub progress: Arc<dyn Progress>,
+}
+
+/// Who is told how far a run is.
+pub trait Progress: Send + std::marker::Sync {
+    fn fetching(&self, _sources: &[String]) {}
+    fn fetched(&self, _source: &str, _users: u64, _groups: u64) {}
+    fn deciding(&self) {}
+    fn applied(&self, _actions: u64, _of: u64) {}
+}
+
+impl Progress for () {}
+
+/// What is to be done with the plan.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Intent {
+    /// Show it, and leave everything as it is.
+    Preview,
+    /// Carry it out, unless the guard holds it.
+    Apply,
+    /// Carry it out if it is exactly this plan, under the guard.
+    Exactly { digest: String },
+    /// Carry it out if it is exactly this held plan, past the guard, once.
+    Approve { run: String, digest: String },
+}
+
+/// A finished run.
+pub struct Run {
+    pub plan: Plan,
+    /// The plan came out otherwise than the one that was to be carried out.
+    pub moved: bool,
+}
+
+type Rounds = Vec<(String, Result<Round, FetchError>)>;
+
+impl Sync {
+    pub async fn run(
+        self: &Arc<Self>,
+        asked: Asked,
+        intent: Intent,
+        now: Timestamp,
+    ) -> Result<Run, RunError> {
+        let rounds = self.fetch_all(&asked).await?;
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || this.decide_and_apply(asked, intent, rounds, now))
+            .await
+            .map_err(RunError::Worker)?
+    }
+
+    async fn fetch_all(&self, asked: &Asked) -> Result<Rounds, RunError> {
+        let kinds = self.kinds();
+        let mut names = asked.sources.clone();
+        if names.is_empty() {
+            names = self.rules.iter().map(|rules| rules.name.clone()).collect();
+        }
+        self.progress.fetching(&names);
+        let mut rounds = Vec::new();
+        for name in names {
+            let source = self.sources.get(&name).cloned().ok_or_else(|| {
+                RunError::Asked(format!("there is no source '{name}' in the settings"))
+            })?;
+            let state = self.store.source_state(&name)?;
+            let ask = if !asked.users.is_empty() || !asked.groups.is_empty() {
+                Ask::Just {
+                    users: asked.users.clone(),
+                    groups: asked.groups.clone(),
+                }
+            } else {
+                match state.cursor {
+                    Some(cursor) if !asked.full => Ask::Since(cursor),
+                    _ => Ask::Full,
+                }
+            };
+            let (store, kinds) = (self.store.clone(), kinds.clone());
+            let progress = self.progress.clone();
+            rounds.push(tokio::spawn(async move {
+                let round = fetch(&store, &name, &source, ask, &kinds).await?;
+                if let Ok(round) = &round {
+                    let staged = &round.staged;
+                    progress.fetched(&name, staged.seen_users, staged.seen_groups);
+                }
+                Ok::<_, RunError>((name, round))
+            }));
+        }
+        let mut done = Vec::new();
+        for round in rounds {
+            done.push(round.await.map_err(RunError::Worker)??);
+        }
+        Ok(done)
+    }
+
+    /// The kinds of match key in use.
+    fn kinds(&self) -> Vec<MatchOn> {
+        MatchOn::ALL
+            .into_iter()
+            .filter(|kind| self.portals.iter().any(|portal| portal.match_on == *kind))
+            .collect()
+    }
+
+    fn decide_and_apply(
+        &self,
+        asked: Asked,
+        intent: Intent,
+        rounds: Rounds,
+        now: Timestamp,
+    ) -> Result<Run, RunError> {
+        let mut notes = Notes::new(self, &asked, rounds, &intent, now)?;
+        let mut views = Vec::new();
+        for rules in self
+            .rules
+            .iter()
+            .cloned()
+            .chain(self.former_sources(&notes.changed_rules)?)
+        {
+            let staged = notes.rounds.remove(&rules.name);
+            views.push((rules, staged));
+        }
+        let view = View::new(&self.store, views)?;
+        self.progress.deciding();
+        let everybody = !notes.changed_rules.is_empty() || self.store.everything_marked()?;
+        let touched = match everybody {
+            true => touched::everybody(&view)?,
+            false => touched::by_changes(&view)?,
+        };
+        let deciding = Deciding::new(&view, &self.portals, &self.targets, now)?;
+        let mut decided = deciding.run(&touched)?;
+        for entry in notes.quarantined(&view, now) {
+            decided.builder.push(entry)?;
+        }
+        let builder = std::mem::take(&mut decided.builder);
+        let mut plan = builder.finish(notes.head.clone())?;
+        plan.head.guard = self.review(&plan, &decided, &notes)?;
+        let approved = match &intent {
+            Intent::Approve { digest, .. } => {
+                *digest == plan.head.digest && notes.doubts.empty_sources.is_empty()
+            }
+            _ => false,
+        };
+        let exact = match &intent {
+            Intent::Exactly { digest } | Intent::Approve { digest, .. } => {
+                *digest == plan.head.digest
+            }
+            _ => true,
+        };
+        if approved {
+            plan.head.guard.held = false;
+        }
+        if !exact {
+            plan.head.status = if plan.head.guard.held {
+                Status::Held
+            } else {
+                Status::Planned
+            };
+            return Ok(Run { plan, moved: true });
+        }
+        if plan.head.guard.held {
+            plan.head.status = Status::Held;
+            if intent != Intent::Preview {
+                self.hold(&mut plan, now)?;
+            }
+            return Ok(Run { plan, moved: false });
+        }
+        if intent == Intent::Preview {
+            return Ok(Run { plan, moved: false });
+        }
+        remember(&view, &self.portals, &self.kinds(), &decided)?;
+        self.store.flush()?;
+        self.checkpoint(&view, &notes, now)?;
+        self.store.flush()?;
+        self.apply(&mut plan, &decided)?;
+        self.keep(&plan, now)?;
+        Ok(Run { plan, moved: false })
+    }
+
+    /// Sources that are no longer in the settings but whose users still have accounts: they
+    /// are out of scope. Looked for only when the settings changed.
+    fn former_sources(&self, changed: &[String]) -> Result<Vec<SourceRules>, RunError> {
+        let mut names = std::collections::BTreeSet::new();
+        for portal in changed {
+            for link in self.store.links(portal) {
+                names.insert(link?.source);
+            }
+            for link in self.store.group_links(portal) {
+                names.insert(link?.source);
+            }
+        }
+        Ok(names
+            .into_iter()
+            .filter(|name| self.rules.iter().all(|rules| rules.name != *name))
+            .map(|name| SourceRules {
+                name,
+                assigned_only: true,
+                nested_groups: true,
+            })
+            .collect())
+    }
+
+    fn review(&self, plan: &Plan, decided: &Decided, notes: &Notes) -> Result<Guard, RunError> {
+        review(
+            plan,
+            &self.limits,
+            &decided.deactivations,
+            &notes.doubts,
+            |portal| {
+                let mut population = Population::default();
+                for link in self.store.links(portal) {
+                    let link = link?;
+                    if !link.is_departed() {
+                        population.accounts += 1;
+                        population.memberships += link.groups.iter().count() as u64;
+                    }
+                }
+                population.groups = self.store.group_links(portal).count() as u64;
+                Ok(population)
+            },
+        )
+    }
+
+    /// Keeps a held plan, and nothing else. One that came out the same again keeps its id.
+    fn hold(&self, plan: &mut Plan, now: Timestamp) -> Result<(), RunError> {
+        if let Some(held) = self.held()?
+            && held.head.digest == plan.head.digest
+        {
+            plan.head.run = held.head.run;
+        } else {
+            tracing::warn!(run.id = %plan.head.run, "the guard holds run {}", plan.head.run);
+        }
+        self.keep(plan, now)?;
+        self.store
+            .write(vec![rows_of::put_note("held_run", &plan.head.run)])?;
+        Ok(self.store.flush()?)
+    }
+
+    /// The held run that waits for approval.
+    pub fn held(&self) -> Result<Option<RunRecord>, RunError> {
+        let Some(run) = self.store.note("held_run")?.filter(|run| !run.is_empty()) else {
+            return Ok(None);
+        };
+        let record = self.store.run(&run)?;
+        Ok(record.filter(|record| record.head.status == Status::Held))
+    }
+
+    /// Moves the cursors, now that every row is durable.
+    fn checkpoint(&self, view: &View<'_>, notes: &Notes, now: Timestamp) -> Result<(), RunError> {
+        let mut ops = Vec::new();
+        for (name, fetched) in &notes.fetched {
+            let mut state = self.store.source_state(name)?;
+            if let Some(cursor) = &fetched.cursor {
+                state.cursor = Some(cursor.clone());
+                state.last_complete = Some(now);
+                state.failures = 0;
+                state.last_error = None;
+                if notes.full.contains(name) {
+                    state.last_full = Some(now);
+                }
+            }
+            if let Some(report) = notes.head.sources.get(name) {
+                (state.users, state.groups) = (report.users, report.groups);
+            }
+            state.last_run = Some(now);
+            ops.push(rows_of::put_source_state(name, &state));
+        }
+        for (name, error) in &notes.failed {
+            let mut state = self.store.source_state(name)?;
+            state.failures += 1;
+            state.last_error = Some(error.clone());
+            state.last_run = Some(now);
+            ops.push(rows_of::put_source_state(name, &state));
+        }
+        for source in &view.sources {
+            let Some(staged) = &source.staged else {
+                continue;
+            };
+            for (name, id, _) in self.store.quarantined()? {
+                if name == staged.source && !staged.unreadable.contains_key(&id) && staged.full {
+                    ops.push(rows_of::delete_quarantined(&name, &id));
+                }
+            }
+            for (id, reason) in &staged.unreadable {
+                let next_try = now.saturating_add(QUARANTINE).unwrap_or(now);
+                let row = Quarantined {
+                    reason: reason.clone(),
+                    next_try,
+                };
+                ops.push(rows_of::put_quarantined(&staged.source, id, &row));
+            }
+        }
+        for (portal, fingerprint) in &self.fingerprints {
+            ops.push(rows_of::put_note(&rules_note(portal), fingerprint));
+        }
+        ops.push(rows_of::put_note("held_run", ""));
+        Ok(self.store.transact(ops)?)
+    }
+
+    fn apply(&self, plan: &mut Plan, decided: &Decided) -> Result<(), RunError> {
+        let by_portal: BTreeMap<String, Arc<dyn Target>> = self
+            .portals
+            .iter()
+            .map(|portal| (portal.name.clone(), self.targets[&portal.target].clone()))
+            .collect();
+        let applied = Applying::new(&self.store, &by_portal, &*self.progress).run(plan)?;
+        let owed = &applied.owed;
+        let mut settled = Vec::new();
+        for (portal, link) in &decided.links {
+            let LinkState::Departed {
+                settled: false,
+                cause,
+            } = &link.state
+            else {
+                continue;
+            };
+            let place = (b'u', link.source.clone(), link.user.clone());
+            if !owed.contains_key(&place)
+                && let Some(mut link) = self.store.link(portal, &link.key)?
+            {
+                link.state = LinkState::Departed {
+                    cause: cause.clone(),
+                    settled: true,
+                };
+                settled.extend(put_link(portal, &link));
+            }
+        }
+        self.store.write(settled)?;
+        self.store.flush()?;
+        settle_marks(&self.store, owed, &decided.watched)?;
+        plan.head.status = match applied.exceptions.is_empty() {
+            true => Status::Applied,
+            false => Status::PartlyApplied,
+        };
+        plan.set_outcomes(applied.exceptions);
+        Ok(())
+    }
+
+    /// Puts the run into the history: its head in the store, its plan in a compressed file.
+    fn keep(&self, plan: &Plan, now: Timestamp) -> Result<(), RunError> {
+        let place = self.plan_file(&plan.head.run);
+        let failed = |cause: std::io::Error| RunError::History {
+            run: plan.head.run.clone(),
+            place: place.display().to_string(),
+            cause,
+        };
+        std::fs::create_dir_all(&self.history).map_err(failed)?;
+        let file = tempfile::NamedTempFile::new_in(&self.history).map_err(failed)?;
+        let level = flate2::Compression::fast();
+        let mut packed = flate2::write::GzEncoder::new(file, level);
+        plan.write(&mut packed)?;
+        let file = packed.finish().map_err(failed)?;
+        file.persist(&place).map_err(|error| failed(error.error))?;
+        let record = RunRecord {
+            head: plan.head.clone(),
+            finished_at: now,
+            released_by: None,
+        };
+        self.store.write(vec![put_run(&record)])?;
+        Ok(self.store.flush()?)
+    }
+
+    fn plan_file(&self, run: &str) -> PathBuf {
+        self.history.join(format!("{run}.plan.gz"))
+    }
+
+    /// The plan of a past run.
+    pub fn plan_of(&self, run: &str) -> Result<Plan, RunError> {
+        let place = self.plan_file(run);
+        let file = std::fs::File::open(&place).map_err(|cause| RunError::History {
+            run: run.to_owned(),
+            place: place.display().to_string(),
+            cause,
+        })?;
+        Ok(Plan::read(flate2::read::GzDecoder::new(file))?)
+    }
+}
+
+fn rules_note(portal: &str) -> String {
+    format!("rules {portal}")
+}
+
+/// What the fetch left, as the rest of the run needs it.
+struct Notes {
+    head: Head,
+    rounds: BTreeMap<String, super::stage::Staged>,
+    fetched: BTreeMap<String, Fetched>,
+    failed: BTreeMap<String, String>,
+    full: Vec<String>,
+    doubts: Doubts,
+    changed_rules: Vec<String>,
+}
+
+impl Notes {
+    fn new(
+        sync: &Sync,
+        asked: &Asked,
+        rounds: Rounds,
+        intent: &Intent,
+        now: Timestamp,
+    ) -> Result<Notes, RunError> {
+        let mut notes = Notes {
+            head: Head {
+                run: match intent {
+                    Intent::Approve { run, .. } => run.clone(),
+                    _ => new_run_id(now),
+                },
+                mode: Mode::Incremental,
+                asked: asked.clone(),
+                dry_run: *intent == Intent::Preview,
+                created_at: now,
+                status: Status::Planned,
+                sources: BTreeMap::new(),
+                summary: BTreeMap::new(),
+                lists: BTreeMap::new(),
+                warnings: Vec::new(),
+                guard: Guard::default(),
+                digest: String::new(),
+            },
+            rounds: BTreeMap::new(),
+            fetched: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            full: Vec::new(),
+            doubts: Doubts::default(),
+            changed_rules: Vec::new(),
+        };
+        for (name, round) in rounds {
+            let before = sync.store.source_state(&name)?;
+            let report = match round {
+                Ok(round) => {
+                    let staged = round.staged;
+                    if staged.full {
+                        notes.full.push(name.clone());
+                    }
+                    if let Some(users) = round.found_nobody {
+                        notes.doubts.empty_sources.insert(name.clone(), users);
+                    }
+                    for warning in &round.fetched.warnings {
+                        notes.head.warnings.push(format!("{name}: {warning}"));
+                    }
+                    let report = counts(sync, &staged, &before, round.requests)?;
+                    notes.fetched.insert(name.clone(), round.fetched);
+                    notes.rounds.insert(name.clone(), staged);
+                    report
+                }
+                Err(error) => {
+                    let error = error.to_string();
+                    notes.failed.insert(name.clone(), error.clone());
+                    SourceReport {
+                        status: SourceStatus::Failed,
+                        users: before.users,
+                        groups: before.groups,
+                        changed_users: 0,
+                        changed_groups: 0,
+                        requests: 0,
+                        error: Some(error),
+                    }
+                }
+            };
+            notes.head.sources.insert(name, report);
+        }
+        if !asked.users.is_empty() || !asked.groups.is_empty() {
+            notes.head.mode = Mode::OnDemand;
+        } else if asked.full || !notes.full.is_empty() {
+            notes.head.mode = Mode::Full;
+        }
+        for (portal, fingerprint) in &sync.fingerprints {
+            // A portal that no run has applied yet has nothing to be different from.
+            if let Some(known) = sync.store.note(&rules_note(portal))?
+                && known != *fingerprint
+            {
+                notes.changed_rules.push(portal.clone());
+            }
+        }
+        notes.doubts.changed_rules = notes.changed_rules.clone();
+        // A new portal beside old ones has everybody to decide, though nothing to doubt.
+        if sync.store.has_keys()? {
+            for portal in sync.fingerprints.keys() {
+                if sync.store.note(&rules_note(portal))?.is_none() {
+                    notes.changed_rules.push(portal.clone());
+                }
+            }
+        }
+        Ok(notes)
+    }
+
+    fn quarantined(&self, view: &View<'_>, now: Timestamp) -> Vec<Entry> {
+        let next_try = now.saturating_add(QUARANTINE).unwrap_or(now);
+        view.sources
+            .iter()
+            .filter_map(|source| source.staged.as_ref())
+            .flat_map(|staged| {
+                staged
+                    .unreadable
+                    .iter()
+                    .map(move |(id, reason)| Entry::Quarantined {
+                        source: staged.source.clone(),
+                        id: id.clone(),
+                        reason: reason.clone(),
+                        next_try,
+                    })
+            })
+            .collect()
+    }
+}
+
+/// How many users and groups the source has after this round, and how many changed.
+fn counts(
+    sync: &Sync,
+    staged: &super::stage::Staged,
+    before: &crate::store::rows::SourceState,
+    requests: u64,
+) -> Result<SourceReport, RunError> {
+    let (users, groups) = if staged.full {
+        (staged.seen_users, staged.seen_groups)
+    } else {
+        let mut users = before.users as i64 - staged.gone.len() as i64;
+        for number in staged.user_numbers() {
+            users += i64::from(!was_known(sync, staged, number)?);
+        }
+        let mut groups = before.groups as i64;
+        for (number, group) in &staged.groups {
+            let known = !staged.is_new(*number)
+                && sync
+                    .store
+                    .group(&staged.source, *number)?
+                    .is_some_and(|row| row.state == crate::store::rows::RowState::Known);
+            groups += match (group.gone, known) {
+                (true, true) => -1,
+                (false, false) => 1,
+                _ => 0,
+            };
+        }
+        (users.max(0) as u64, groups.max(0) as u64)
+    };
+    let moved = staged.moved_groups();
+    let changed_groups = staged
+        .groups
+        .keys()
+        .filter(|number| !moved.contains(**number))
+        .count();
+    Ok(SourceReport {
+        status: SourceStatus::Ok,
+        users,
+        groups,
+        changed_users: staged.changed_users(),
+        changed_groups: changed_groups as u64 + moved.len(),
+        requests,
+        error: None,
+    })
+}
+
+fn was_known(sync: &Sync, staged: &super::stage::Staged, number: u32) -> Result<bool, RunError> {
+    if staged.is_new(number) {
+        return Ok(false);
+    }
+    let Some(user) = staged.user(number)? else {
+        return Ok(false);
+    };
+    let row = sync.store.user(&staged.source, user.id.as_str())?;
+    Ok(row.is_some_and(|row| row.state == crate::store::rows::RowState::Known))
+}
+
+/// A ULID: ids sort by the time of the run.
+fn new_run_id(now: Timestamp) -> String {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    ulid::Ulid::from_parts(millis, rand::random()).to_string()
+}
