@@ -278,7 +278,7 @@ golden! {
         r#"rosterd.toml:4: 'sources.a.application' must be given when scope is assigned: name the application, or set scope = "all""#,
         "rosterd.toml:4: missing 'sources.a.tenant': Tenant id, or one of its domains",
         "rosterd.toml:8: 'portals.p.target' names the unknown target 'nowhere': there is no [targets.nowhere]",
-        "rosterd.toml:9: 'portals.p.sources' names the unknown source 'b': did you mean 'a'?",
+        "rosterd.toml:9: 'portals.p.sources' names the unknown source 'b': there is no [sources.b]",
         "rosterd.toml:10: 'portals.p.match_on' must be one of email, userName, externalId, not 'mail': did you mean 'email'?",
     ];
 }

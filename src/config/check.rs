@@ -100,9 +100,9 @@ fn is_available(section: &str, kind: &str) -> bool {
 }
 
 fn given(body: &Value, below: &str) -> bool {
-    let parts = below.split('.').take_while(|part| !stands_for_any(part));
+    let mut parts = below.split('.').take_while(|part| !stands_for_any(part));
     parts
-        .fold(Some(body), |value, part| value?.get(part))
+        .try_fold(body, |value, part| value.get(part))
         .is_some()
 }
 

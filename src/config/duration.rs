@@ -94,7 +94,7 @@ mod tests {
         }
         assert!(parse("999999999999999999w").is_err());
         assert!(
-            parse("5 parsecs")
+            parse("5parsecs")
                 .unwrap_err()
                 .contains("unknown unit 'parsecs'")
         );

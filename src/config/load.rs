@@ -11,11 +11,11 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 
 use super::check::{self, Merged};
-use super::keys::{Found, KEYS, Kind, Unset, find};
+use super::keys::{Found, Kind, find};
 use super::layer::{Layer, Origins};
 use super::log::Log;
-use super::node::{self, Body, Node, Table};
-use super::portals::{DEFAULT_ROLES, Portal, PortalKind};
+use super::node;
+use super::portals::Portal;
 use super::problems::{Origin, Problems, SettingsErrors};
 use super::safety::Safety;
 use super::secret::MASK;
@@ -24,7 +24,7 @@ use super::server::Server;
 use super::sources::Source;
 use super::state::State;
 use super::targets::Target;
-use super::{Settings, document, environment, validate};
+use super::{Settings, defaults, document, environment, validate};
 
 /// The settings file that is read when none is named.
 pub const MAIN_FILE: &str = "/etc/rosterd/rosterd.toml";
@@ -148,7 +148,7 @@ fn assemble(
     layers.insert(
         0,
         Layer {
-            table: defaults(&layers),
+            table: defaults::of(&layers),
         },
     );
 
@@ -168,72 +168,6 @@ fn assemble(
         warnings,
         shown,
     })
-}
-
-/// The built-in layer: every default of every section that the other layers mention.
-fn defaults(layers: &[Layer]) -> Table {
-    let mut table = Table::new();
-    let mut plant = |path: &[&str], text: &str| {
-        let node = document::parse_value(text, &Origin::Default)
-            .expect("the defaults of the keys are TOML; a test reads them all");
-        node::plant(&mut table, path, node);
-    };
-    let sections = named_sections(layers);
-    for key in KEYS {
-        let Unset::Default(text) = key.unset else {
-            continue;
-        };
-        let path: Vec<&str> = key.path.split('.').collect();
-        match path[..] {
-            [section, "NAME", ref below @ ..] => {
-                for ((of, name), kind) in &sections {
-                    if of == section && key.belongs_to(kind) {
-                        plant(&[&[section, name], below].concat(), text);
-                    }
-                }
-            }
-            _ => plant(&path, text),
-        }
-    }
-    for ((section, name), kind) in &sections {
-        let roles = ["portals", name, "roles"];
-        let gives_roles = layers
-            .iter()
-            .any(|layer| node::look(&layer.table, &roles).is_some());
-        if section == "portals" && kind == PortalKind::Dashboard.as_str() && !gives_roles {
-            for (group, role) in DEFAULT_ROLES {
-                plant(&[&roles[..], &[group]].concat(), &format!("\"{role}\""));
-            }
-        }
-    }
-    table
-}
-
-/// Every named section of the layers whose kind is known, with its kind.
-fn named_sections(layers: &[Layer]) -> BTreeMap<(String, String), String> {
-    let mut kinds = BTreeMap::new();
-    for layer in layers {
-        for section in validate::NAMED_SECTIONS {
-            let Some(Node {
-                body: Body::Table(names),
-                ..
-            }) = layer.table.get(section)
-            else {
-                continue;
-            };
-            for (name, node) in names {
-                if let Body::Table(keys) = &node.body
-                    && let Some(Node {
-                        body: Body::Text(kind),
-                        ..
-                    }) = keys.get("kind")
-                {
-                    kinds.insert((section.to_owned(), name.clone()), kind.clone());
-                }
-            }
-        }
-    }
-    kinds
 }
 
 fn merge(layers: &[Layer]) -> Merged {
@@ -320,7 +254,7 @@ fn shown(merged: &Merged) -> BTreeMap<String, Value> {
     let mut tables = vec![(Vec::new(), &merged.tree)];
     while let Some((path, table)) = tables.pop() {
         for (name, value) in table {
-            let path: Vec<String> = [&path[..], &[name.clone()]].concat();
+            let path: Vec<String> = [&path[..], std::slice::from_ref(name)].concat();
             match (find(&path), value) {
                 (Found::Key(key), _) => {
                     let secret = key.kind == Kind::Secret;

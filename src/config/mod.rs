@@ -13,6 +13,7 @@ pub mod keys;
 
 mod address;
 mod check;
+mod defaults;
 mod document;
 mod environment;
 mod filter;

@@ -70,22 +70,22 @@ pub(crate) fn not_one_of(words: &[&str], text: &str) -> String {
 
 /// The known word nearest to `text`, and whether it is near enough to have been meant.
 ///
-/// Near enough: at most two slips, or a third of a long word.
+/// Near enough: at most two slips, three in a long word, and never the whole word.
 pub(crate) fn nearest<'a>(
     known: impl IntoIterator<Item = &'a str>,
     text: &str,
 ) -> Option<(&'a str, bool)> {
+    let letters = text.chars().count();
+    let forgiven = if letters >= 9 { 3 } else { 2 };
     known
         .into_iter()
         .map(|word| (strsim::osa_distance(word, text), word))
         .min()
-        .map(|(slips, word)| (word, slips <= (text.chars().count() / 3).clamp(1, 3).max(2)))
+        .map(|(slips, word)| (word, slips <= forgiven && slips < letters))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     words! {
         /// For these tests.
         Colour { Red = "red", Green = "green", }
