@@ -2,6 +2,7 @@
 //!
 //! The rooms, in the order data flows: source → directory → rules → plan → target.
 
+pub mod app;
 pub mod config;
 pub mod directory;
 pub mod http;

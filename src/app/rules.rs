@@ -7,12 +7,8 @@ use jiff::SignedDuration;
 use crate::config::{self, Settings};
 use crate::directory::Value;
 use crate::directory::fold::fold;
-use crate::plan::Role;
 use crate::rules::attributes::{From, Mapping, Rule};
-use crate::rules::glob::Globs;
-use crate::rules::{
-    Filter, MatchOn, OnCreate, OnDeactivate, Portal, PortalKind, RoleUpdates, SourceRules,
-};
+use crate::rules::{Filter, OnDeactivate, Portal, SourceRules};
 
 pub fn source_rules(source: &config::Source) -> SourceRules {
     SourceRules {
@@ -23,7 +19,11 @@ pub fn source_rules(source: &config::Source) -> SourceRules {
 }
 
 pub fn portals(settings: &Settings) -> anyhow::Result<Vec<Portal>> {
-    settings.portals.values().map(|portal| compile(portal, settings)).collect()
+    settings
+        .portals
+        .values()
+        .map(|portal| compile(portal, settings))
+        .collect()
 }
 
 fn compile(portal: &config::Portal, settings: &Settings) -> anyhow::Result<Portal> {
@@ -45,21 +45,19 @@ fn compile(portal: &config::Portal, settings: &Settings) -> anyhow::Result<Porta
         exclude,
         attributes,
     } = portal;
-    let mapping = attributes.iter().map(|(name, mapping)| (name.clone(), rule(mapping))).collect();
+    let mapping = attributes
+        .iter()
+        .map(|(name, mapping)| (name.clone(), rule(mapping)))
+        .collect();
     Ok(Portal {
         name: name.as_str().to_owned(),
-        kind: match kind {
-            config::PortalKind::Store => PortalKind::Store,
-            config::PortalKind::Dashboard => PortalKind::Dashboard,
-            config::PortalKind::Mdm => PortalKind::Mdm,
-            config::PortalKind::Directory => PortalKind::Directory,
-        },
+        kind: *kind,
         target: target.as_str().to_owned(),
-        sources: sources.iter().map(|source| source.as_str().to_owned()).collect(),
-        on_create: match on_create {
-            config::OnCreate::Nothing => OnCreate::Nothing,
-            config::OnCreate::Create => OnCreate::Create,
-        },
+        sources: sources
+            .iter()
+            .map(|source| source.as_str().to_owned())
+            .collect(),
+        on_create: *on_create,
         on_deactivate: match on_deactivate {
             config::OnDeactivate::Nothing => OnDeactivate::Nothing,
             config::OnDeactivate::Remove => OnDeactivate::Remove,
@@ -71,58 +69,49 @@ fn compile(portal: &config::Portal, settings: &Settings) -> anyhow::Result<Porta
             config::OnDeactivate::RemoveUser => OnDeactivate::RemoveUser,
             config::OnDeactivate::RemoveUserAndDevices => OnDeactivate::RemoveUserAndDevices,
         },
-        match_on: match match_on {
-            config::MatchOn::Email => MatchOn::Email,
-            config::MatchOn::UserName => MatchOn::UserName,
-            config::MatchOn::ExternalId => MatchOn::ExternalId,
-        },
-        roles: roles.iter().map(|(group, role)| (fold(group), self::role(*role))).collect(),
-        default_role: default_role.map(self::role),
-        role_updates: match role_updates {
-            config::RoleUpdates::Initial => RoleUpdates::Initial,
-            config::RoleUpdates::Continuous => RoleUpdates::Continuous,
-        },
+        match_on: *match_on,
+        roles: roles
+            .iter()
+            .map(|(group, role)| (fold(group), *role))
+            .collect(),
+        default_role: *default_role,
+        role_updates: *role_updates,
         grace: SignedDuration::try_from(*deactivate_after)?,
-        push: globs(push)?,
-        include: filter(include)?,
-        exclude: filter(exclude)?,
+        push: push.clone(),
+        include: filter(include),
+        exclude: filter(exclude),
         mapping: Mapping::new(mapping).map_err(anyhow::Error::msg)?,
-        protect: settings.safety.protect.iter().map(|key| fold(key)).collect(),
+        protect: settings
+            .safety
+            .protect
+            .iter()
+            .map(|key| fold(key))
+            .collect(),
     })
 }
 
-fn role(role: config::Role) -> Role {
-    match role {
-        config::Role::Unassigned => Role::Unassigned,
-        config::Role::Viewer => Role::Viewer,
-        config::Role::Editor => Role::Editor,
-        config::Role::Admin => Role::Admin,
-    }
-}
-
-fn globs(globs: &[config::Glob]) -> anyhow::Result<Globs> {
-    let patterns: Vec<&str> = globs.iter().map(config::Glob::as_str).collect();
-    Ok(Globs::new(&patterns)?)
-}
-
-fn filter(filter: &config::Filter) -> anyhow::Result<Option<Filter>> {
+fn filter(filter: &config::Filter) -> Option<Filter> {
     if filter.is_empty() {
-        return Ok(None);
+        return None;
     }
     let attributes = filter
         .attributes
         .iter()
         .map(|condition| (condition.attribute.clone(), fold(&condition.value)))
         .collect();
-    Ok(Some(Filter { groups: globs(&filter.groups)?, attributes }))
+    Some(Filter {
+        groups: filter.groups.clone(),
+        attributes,
+    })
 }
 
 fn rule(mapping: &config::Mapping) -> Rule {
     let value = |json: &Option<serde_json::Value>| json.clone().and_then(Value::from_json);
     match mapping {
-        config::Mapping::From { attribute, default } => {
-            Rule { from: From::Attribute(attribute.clone()), default: value(default) }
-        }
+        config::Mapping::From { attribute, default } => Rule {
+            from: From::Attribute(attribute.clone()),
+            default: value(default),
+        },
         config::Mapping::Constant(constant) => Rule {
             // An empty constant is an absence, like any empty string.
             from: match Value::from_json(constant.clone()) {
@@ -131,9 +120,10 @@ fn rule(mapping: &config::Mapping) -> Rule {
             },
             default: None,
         },
-        config::Mapping::Template { template, default } => {
-            Rule { from: From::Template(template.as_str().to_owned()), default: value(default) }
-        }
+        config::Mapping::Template { template, default } => Rule {
+            from: From::Template(template.as_str().to_owned()),
+            default: value(default),
+        },
     }
 }
 
@@ -141,7 +131,10 @@ fn rule(mapping: &config::Mapping) -> Rule {
 /// carried. What is not among them need not be fetched.
 pub fn needed_attributes(source: &str, portals: &[Portal]) -> BTreeSet<String> {
     let mut needed = BTreeSet::new();
-    for portal in portals.iter().filter(|portal| portal.precedence(source).is_some()) {
+    for portal in portals
+        .iter()
+        .filter(|portal| portal.precedence(source).is_some())
+    {
         needed.extend(portal.mapping.needs());
         for filter in [&portal.include, &portal.exclude].into_iter().flatten() {
             needed.extend(filter.attributes.iter().map(|(name, _)| name.clone()));

@@ -8,7 +8,10 @@ use anyhow::Context;
 use crate::config;
 use crate::sources::Source;
 
-pub fn open(source: &config::Source, attributes: BTreeSet<String>) -> anyhow::Result<Arc<dyn Source>> {
+pub fn open(
+    source: &config::Source,
+    attributes: BTreeSet<String>,
+) -> anyhow::Result<Arc<dyn Source>> {
     let _ = attributes;
     let pull = source.pull().context("a pushed source is not pulled")?;
     let _ca = ca(pull)?;
@@ -20,7 +23,10 @@ fn ca(pull: &config::Pull) -> anyhow::Result<Option<Vec<u8>>> {
         .as_ref()
         .map(|file| {
             std::fs::read(file).with_context(|| {
-                format!("ca_file {} cannot be read; name a PEM file that rosterd may read", file.display())
+                format!(
+                    "ca_file {} cannot be read; name a PEM file that rosterd may read",
+                    file.display()
+                )
             })
         })
         .transpose()

@@ -9,6 +9,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::action::AttributeChange;
+pub use crate::config::Role;
 use crate::directory::Value;
 
 #[derive(Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -23,33 +24,6 @@ pub struct Account {
     /// Mapped attributes; a URN attribute stands under its whole URN.
     pub attributes: BTreeMap<String, Value>,
     pub metadata: BTreeMap<String, Value>,
-}
-
-/// Dashboard roles, the least first, so that the greatest of several is the one that counts.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    Unassigned,
-    Viewer,
-    Editor,
-    Admin,
-}
-
-impl Role {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Unassigned => "unassigned",
-            Role::Viewer => "viewer",
-            Role::Editor => "editor",
-            Role::Admin => "admin",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Role> {
-        [Role::Unassigned, Role::Viewer, Role::Editor, Role::Admin]
-            .into_iter()
-            .find(|role| role.as_str() == text)
-    }
 }
 
 impl Account {
@@ -151,7 +125,7 @@ impl Account {
                 self.role = value
                     .as_ref()
                     .and_then(Value::as_text)
-                    .and_then(Role::parse)
+                    .and_then(|role| role.parse().ok())
             }
             _ => {
                 let (map, name) = match attribute.strip_prefix("metadata.") {

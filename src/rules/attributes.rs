@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use minijinja::Environment;
 
+use crate::config::template_environment;
 use crate::directory::{User, Value};
 use crate::plan::Account;
 
@@ -77,7 +78,7 @@ impl std::fmt::Debug for Mapping {
 impl Mapping {
     /// Compiles the templates; the error names the attribute and what is wrong.
     pub fn new(rules: BTreeMap<String, Rule>) -> Result<Mapping, String> {
-        let mut templates = Environment::new();
+        let mut templates = template_environment();
         // An attribute's name is no file name: `metadata.html` is not to be escaped.
         templates.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         for (attribute, rule) in &rules {

@@ -1,6 +1,6 @@
 //! Which groups are pushed to a portal.
 
-use super::portal::{Portal, SourceRules};
+use super::portal::{Portal, SourceRules, any_fits};
 
 /// A group as the pushing rule sees it.
 #[derive(Clone, Copy, Debug)]
@@ -17,5 +17,5 @@ pub fn pushed(group: GroupFacts<'_>, portal: &Portal) -> bool {
     !group.gone
         && portal.precedence(&group.source.name).is_some()
         && (group.assigned || !group.source.assigned_only)
-        && portal.push.matches(group.folded_name)
+        && any_fits(&portal.push, group.folded_name)
 }

@@ -6,7 +6,6 @@
 //! pushed. `portal` holds the settings, compiled.
 
 pub mod attributes;
-pub mod glob;
 pub mod groups;
 pub mod lifecycle;
 pub mod matching;
@@ -17,5 +16,6 @@ pub mod scope;
 pub use lifecycle::{Decision, LinkChange, Situation, decide};
 pub use person::{Membership, Person};
 pub use portal::{
-    Filter, MatchOn, OnCreate, OnDeactivate, Portal, PortalKind, RoleUpdates, SourceRules,
+    Filter, MATCH_KINDS, MatchOn, OnCreate, OnDeactivate, Portal, PortalKind, RoleUpdates,
+    SourceRules, key_of,
 };

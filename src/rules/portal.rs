@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::attributes::Mapping;
-use super::glob::Globs;
+use crate::config::Glob;
+pub use crate::config::{MatchOn, OnCreate, PortalKind, RoleUpdates};
 use crate::directory::User;
 use crate::directory::fold::fold;
 use crate::plan::Role;
@@ -26,7 +27,7 @@ pub struct Portal {
     pub role_updates: RoleUpdates,
     /// How long a deactivation is held back.
     pub grace: SignedDuration,
-    pub push: Globs,
+    pub push: Vec<Glob>,
     pub include: Option<Filter>,
     pub exclude: Option<Filter>,
     pub mapping: Mapping,
@@ -50,20 +51,6 @@ pub struct SourceRules {
     pub nested_groups: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PortalKind {
-    Store,
-    Dashboard,
-    Mdm,
-    Directory,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnCreate {
-    Nothing,
-    Create,
-}
-
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum OnDeactivate {
     Nothing,
@@ -75,47 +62,28 @@ pub enum OnDeactivate {
     RemoveUserAndDevices,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum MatchOn {
-    Email,
-    UserName,
-    ExternalId,
-}
+/// Every kind of match key.
+pub const MATCH_KINDS: [MatchOn; 3] = [MatchOn::Email, MatchOn::UserName, MatchOn::ExternalId];
 
-impl MatchOn {
-    pub const ALL: [MatchOn; 3] = [MatchOn::Email, MatchOn::UserName, MatchOn::ExternalId];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            MatchOn::Email => "email",
-            MatchOn::UserName => "userName",
-            MatchOn::ExternalId => "externalId",
-        }
-    }
-
-    /// The user's key, folded; None when the user has none.
-    pub fn key_of(self, user: &User) -> Option<String> {
-        let text = match self {
-            MatchOn::Email => user.email(),
-            MatchOn::UserName => user.user_name.as_deref(),
-            MatchOn::ExternalId => Some(user.external_id()),
-        };
-        text.map(fold).filter(|key| !key.is_empty())
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RoleUpdates {
-    /// Decided when the account is created, never touched again.
-    Initial,
-    /// Follows the groups.
-    Continuous,
+/// The user's key of one kind, folded; None when the user has none.
+pub fn key_of(kind: MatchOn, user: &User) -> Option<String> {
+    let text = match kind {
+        MatchOn::Email => user.email(),
+        MatchOn::UserName => user.user_name.as_deref(),
+        MatchOn::ExternalId => Some(user.external_id()),
+    };
+    text.map(fold).filter(|key| !key.is_empty())
 }
 
 /// One side of a portal's filters: it holds when any group or any attribute matches.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    pub groups: Globs,
+    pub groups: Vec<Glob>,
     /// Attribute name and folded value.
     pub attributes: Vec<(String, String)>,
+}
+
+/// Whether one of the globs fits a folded name.
+pub fn any_fits(globs: &[Glob], folded_name: &str) -> bool {
+    globs.iter().any(|glob| glob.fits_folded(folded_name))
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::attributes;
 use super::person::Person;
-use super::portal::{Filter, Portal};
+use super::portal::{Filter, Portal, any_fits};
 use crate::directory::Value;
 use crate::directory::fold::fold;
 
@@ -86,7 +86,7 @@ pub fn holds(filter: &Filter, person: &Person<'_>) -> bool {
     let in_group = !filter.groups.is_empty()
         && person
             .counted_groups()
-            .any(|membership| filter.groups.matches(&membership.folded_name));
+            .any(|membership| any_fits(&filter.groups, &membership.folded_name));
     in_group
         || filter.attributes.iter().any(|(name, wanted)| {
             match attributes::look_up(person.user, name) {

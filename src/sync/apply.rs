@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::RunError;
 use super::run::Progress;
 use crate::plan::{Account, Action, GroupLink, Link, LinkState, Op, Outcome, OutcomeStatus, Plan};
-use crate::rules::MatchOn;
+use crate::rules::{MATCH_KINDS, key_of};
 use crate::store::portals::{delete_group_link, delete_link, put_group_link, put_link};
 use crate::store::{Op as Write, Store};
 use crate::targets::{Step, Target};
@@ -284,9 +284,9 @@ impl<'a> Applying<'a> {
         let Some(row) = self.store.user(&subject.source, &subject.id)? else {
             return Ok(None);
         };
-        let today = MatchOn::ALL
+        let today = MATCH_KINDS
             .iter()
-            .filter_map(|kind| kind.key_of(&row.user));
+            .filter_map(|kind| key_of(*kind, &row.user));
         for key in row.old_keys.iter().cloned().chain(today) {
             if self
                 .store

@@ -17,7 +17,7 @@ use crate::rules::groups::{GroupFacts, pushed};
 use crate::rules::lifecycle::{Device, PushedGroup, frees_key, subject_of};
 use crate::rules::matching::{Claim, Ruling, rule};
 use crate::rules::scope::{Presence, presence};
-use crate::rules::{Decision, LinkChange, MatchOn, Portal, Situation, decide};
+use crate::rules::{Decision, LinkChange, MATCH_KINDS, Portal, Situation, decide, key_of};
 use crate::targets::Target;
 
 /// What was decided beside the plan itself.
@@ -127,7 +127,7 @@ impl<'a> Deciding<'a> {
         let rules = &self.portals[portal];
         let source = &self.view.sources[who.source].rules;
         let presence = presence(&person.person(source), rules);
-        let key = rules.match_on.key_of(&person.user);
+        let key = key_of(rules.match_on, &person.user);
         let link = self.own_link(rules, &source.name, &person, key.as_deref())?;
         Ok(Stand {
             who,
@@ -158,9 +158,9 @@ impl<'a> Deciding<'a> {
         {
             return Ok(Some(link));
         }
-        let others = MatchOn::ALL
+        let others = MATCH_KINDS
             .iter()
-            .filter_map(|kind| kind.key_of(&person.user));
+            .filter_map(|kind| key_of(*kind, &person.user));
         let mut tried = BTreeSet::new();
         for other in others.chain(person.old_keys.iter().cloned()) {
             if key == Some(other.as_str()) || !tried.insert(other.clone()) {

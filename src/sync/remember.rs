@@ -14,7 +14,7 @@ use super::stage::Staged;
 use super::view::View;
 use crate::directory::{Group, GroupId, Member, User, UserId};
 use crate::plan::Link;
-use crate::rules::{MatchOn, Portal};
+use crate::rules::{MatchOn, Portal, key_of};
 use crate::store::directory as rows_of;
 use crate::store::portals::put_link;
 use crate::store::rows::{GroupRow, Mark, RowState, UserRow};
@@ -192,8 +192,8 @@ fn keys(
     let known = row.state != RowState::Unseen;
     let mut old: BTreeSet<String> = row.old_keys.drain(..).collect();
     for kind in kinds {
-        let now = kind.key_of(user);
-        let before = known.then(|| kind.key_of(&row.user)).flatten();
+        let now = key_of(*kind, user);
+        let before = known.then(|| key_of(*kind, &row.user)).flatten();
         if before != now {
             if let Some(now) = &now {
                 writer.add([rows_of::put_holder(kind.as_str(), now, source, id)])?;

@@ -17,7 +17,7 @@ use crate::plan::guard::{Doubts, Limits, Population, review};
 use crate::plan::{
     Asked, Entry, Guard, Head, LinkState, Mode, Plan, SourceReport, SourceStatus, Status,
 };
-use crate::rules::{MatchOn, Portal, SourceRules};
+use crate::rules::{MATCH_KINDS, MatchOn, Portal, SourceRules};
 use crate::sources::{Ask, FetchError, Fetched, Source};
 use crate::store::Store;
 use crate::store::directory as rows_of;
@@ -137,7 +137,7 @@ impl Sync {
 
     /// The kinds of match key in use.
     fn kinds(&self) -> Vec<MatchOn> {
-        MatchOn::ALL
+        MATCH_KINDS
             .into_iter()
             .filter(|kind| self.portals.iter().any(|portal| portal.match_on == *kind))
             .collect()

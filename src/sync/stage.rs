@@ -14,7 +14,7 @@ use roaring::RoaringBitmap;
 
 use super::RunError;
 use crate::directory::{Change, Group, GroupId, Member, User, UserId};
-use crate::rules::MatchOn;
+use crate::rules::{MatchOn, key_of};
 use crate::store::Store;
 use crate::store::rows::RowState;
 
@@ -396,7 +396,7 @@ impl Stager {
         self.staged.users.insert(number, self.written);
         self.written += 4 + u64::from(length);
         for kind in &self.kinds {
-            if let Some(key) = kind.key_of(&user) {
+            if let Some(key) = key_of(*kind, &user) {
                 self.staged.keys.push((key_hash(*kind, &key), number));
             }
         }

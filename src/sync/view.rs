@@ -11,7 +11,7 @@ use super::RunError;
 use super::stage::{Staged, key_hash};
 use crate::directory::fold::fold;
 use crate::directory::{Group, Member, User};
-use crate::rules::{MatchOn, Membership, Person, SourceRules};
+use crate::rules::{MATCH_KINDS, MatchOn, Membership, Person, SourceRules, key_of};
 use crate::store::Store;
 use crate::store::rows::RowState;
 
@@ -146,7 +146,7 @@ impl<'a> View<'a> {
         };
         if let (Some(_), Some(stored)) = (&new_user, &stored) {
             // Accounts still stand under the keys that this round replaces.
-            old_keys.extend(MatchOn::ALL.iter().filter_map(|kind| kind.key_of(stored)));
+            old_keys.extend(MATCH_KINDS.iter().filter_map(|kind| key_of(*kind, stored)));
         }
         let Some(user) = new_user.or(stored) else {
             return Ok(None);
