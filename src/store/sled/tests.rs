@@ -1,0 +1,275 @@
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use super::super::conformance;
+use super::super::format::{FORMAT, STAMP};
+use super::*;
+
+/// 1 MiB: what these tests write must not all fit, or the pages on disk are never read.
+const CACHE_BYTES: u64 = 1 << 20;
+
+fn open(dir: &Path) -> SledEngine {
+    SledEngine::open(dir, CACHE_BYTES).unwrap()
+}
+
+fn refused(dir: &Path) -> String {
+    let error = SledEngine::open(dir, CACHE_BYTES).unwrap_err();
+    error.to_string().replace(&dir.display().to_string(), "DIR")
+}
+
+fn new() -> (SledEngine, TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    (open(dir.path()), dir)
+}
+
+conformance::holds_for!(new, cases = 24);
+
+#[test]
+fn the_directory_is_made_for_its_owner_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let dir = root.path().join("state").join("store");
+    let engine = open(&dir);
+    let mode = fs::metadata(&dir).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    assert!(engine.size_on_disk() > 0);
+}
+
+#[test]
+fn rows_are_there_after_reopening() {
+    let (mut engine, dir) = new();
+    for round in 0..3_u8 {
+        let ops = (0..5000_u32).map(|n| Op::put(Tree::Users, n.to_be_bytes(), [round; 40]));
+        engine.write(ops.collect()).unwrap();
+        drop(engine);
+        engine = open(dir.path());
+        let mut found = 0;
+        for entry in engine.scan(Tree::Users, KeyRange::all()) {
+            assert_eq!(*entry.unwrap().1, [round; 40]);
+            found += 1;
+        }
+        assert_eq!(found, 5000);
+    }
+}
+
+#[test]
+fn a_second_opener_is_told_who_holds_the_store() {
+    let (_engine, dir) = new();
+    insta::assert_snapshot!(refused(dir.path()), @"another rosterd holds the store at DIR; stop it first, or let it do the work over its socket");
+}
+
+#[test]
+fn a_newer_store_is_refused_and_left_alone() {
+    let (engine, dir) = new();
+    let newer = Op::put(Tree::Meta, STAMP, (FORMAT + 1).to_be_bytes());
+    engine.transact(vec![newer]).unwrap();
+    drop(engine);
+    for _ in 0..2 {
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(refused(dir.path()), @"the store at DIR was written by a newer rosterd (format 2, this one knows 1); install that version again");
+        }
+    }
+}
+
+#[test]
+fn a_format_without_a_way_here_is_refused() {
+    let (engine, _dir) = new();
+    assert!(format::migrate(&engine, FORMAT).is_ok());
+    let error = format::migrate(&engine, FORMAT + 7).unwrap_err();
+    assert!(matches!(error, EngineError::TooOld { .. }), "{error}");
+}
+
+#[test]
+fn rows_without_a_stamp_are_nothing_of_ours() {
+    let (engine, dir) = new();
+    let ops = vec![
+        Op::delete(Tree::Meta, STAMP),
+        Op::put(Tree::Users, *b"ada", []),
+    ];
+    engine.transact(ops).unwrap();
+    drop(engine);
+    insta::assert_snapshot!(refused(dir.path()), @"the store at DIR is damaged (it has rows but no format stamp); move it aside and restore a backup, or run a full sync into a new one");
+}
+
+/// A full store's directory and its log, for a test to damage.
+fn on_disk() -> (TempDir, PathBuf, Vec<u8>) {
+    let (engine, dir) = new();
+    let ops = (0..20_000_u32).map(|n| Op::put(Tree::Users, n.to_be_bytes(), [7; 100]));
+    engine.write(ops.collect()).unwrap();
+    engine.flush().unwrap();
+    drop(engine);
+    let log = dir.path().join("db");
+    let bytes = fs::read(&log).unwrap();
+    (dir, log, bytes)
+}
+
+/// Whether sled notices depends on what stood there; whatever it does about it, an operator
+/// reads one line.
+#[test]
+fn damage_is_an_error_and_never_a_panic() {
+    for at in [4096, 40_000, 300_000, 1_000_000, 3_000_000] {
+        let (dir, log, mut bytes) = on_disk();
+        let damaged = bytes.iter_mut().skip(at).take(200);
+        damaged.for_each(|byte| *byte ^= 0x55);
+        fs::write(&log, &bytes).unwrap();
+        let outcome = SledEngine::open(dir.path(), CACHE_BYTES).and_then(|engine| {
+            let mut rows = engine.scan(Tree::Users, KeyRange::all());
+            rows.try_for_each(|row| row.map(drop))
+        });
+        if let Err(error) = outcome {
+            assert!(matches!(error, EngineError::Damaged { .. }), "{error}");
+            assert!(!error.to_string().contains('\n'), "{error}");
+        }
+    }
+}
+
+/// sled takes a log it can make nothing of for a new one. An empty directory under a full
+/// target must not be mistaken for a first run.
+#[test]
+fn a_store_that_lost_everything_is_not_taken_for_a_new_one() {
+    let (dir, log, _) = on_disk();
+    for beside in fs::read_dir(dir.path()).unwrap() {
+        let beside = beside.unwrap().path();
+        // sled's own summary of the log would give the loss away; it is not always there.
+        if beside.to_string_lossy().contains("/snap.") {
+            fs::remove_file(beside).unwrap();
+        }
+    }
+    fs::write(&log, []).unwrap();
+    insta::assert_snapshot!(refused(dir.path()), @"the store at DIR is damaged (it was in use before and is empty now); move it aside and restore a backup, or run a full sync into a new one");
+    // What the first attempt left behind must not pass for a store either.
+    assert!(refused(dir.path()).contains("is damaged"));
+}
+
+#[test]
+fn a_log_of_nonsense_is_not_taken_for_a_new_one() {
+    let zeros = |log: &[u8]| vec![0; log.len()];
+    let flipped = |log: &[u8]| log.iter().map(|byte| byte ^ 0x55).collect();
+    let after_a_while = |log: &[u8]| {
+        let (kept, lost) = log.split_at(4096);
+        [kept, &vec![0x55; lost.len()]].concat()
+    };
+    for nonsense in [zeros, flipped, after_a_while] {
+        let (dir, log, whole) = on_disk();
+        fs::write(&log, nonsense(&whole)).unwrap();
+        for _ in 0..2 {
+            let refused = refused(dir.path());
+            assert!(refused.contains("is damaged"), "{refused}");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_called_by_its_name() {
+    let full = io::Error::from(io::ErrorKind::StorageFull);
+    let error = engine_error("write to", "DIR", ::sled::Error::Io(full));
+    insta::assert_snapshot!(error, @"no space left for the store at DIR; make room on its disk, then start again");
+    let raw = io::Error::from_raw_os_error(28);
+    let error = io_error("flush", "DIR", raw);
+    assert!(matches!(error, EngineError::DiskFull { .. }));
+}
+
+#[test]
+fn a_place_that_is_no_directory_is_said_to_be_so() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let error = SledEngine::open(file.path(), CACHE_BYTES).unwrap_err();
+    assert!(matches!(error, EngineError::Io { .. }), "{error}");
+}
+
+/// Says in which directory the child below is to write, and that it is the child.
+const WRITER_DIR: &str = "ROSTERD_TEST_WRITER_DIR";
+
+/// How many rows each transaction writes into each of its trees.
+const ROWS: u32 = 20;
+
+/// How often the writer is killed.
+const KILLS: u32 = 10;
+
+#[test]
+fn a_killed_writer_leaves_whole_transactions_and_all_it_acknowledged() {
+    if let Some(dir) = std::env::var_os(WRITER_DIR) {
+        write_until_killed(&open(Path::new(&dir)));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let name = "a_killed_writer_leaves_whole_transactions_and_all_it_acknowledged";
+    let name = format!("store::sled::tests::{name}");
+    let mut reached = 0;
+    for kill in 0..KILLS {
+        let mut writer = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &name, "--nocapture"])
+            .env(WRITER_DIR, dir.path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(writer.stdout.take().unwrap());
+        let listener = std::thread::spawn(move || {
+            said.lines()
+                .map_while(Result::ok)
+                .filter_map(|line| line.strip_prefix("acknowledged ")?.parse().ok())
+                .last()
+        });
+        // Killing needs real time to pass: at another point of the writer's work each time.
+        std::thread::sleep(Duration::from_millis(300 + u64::from(kill) * 37));
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let acknowledged: u32 = listener.join().unwrap().unwrap_or(reached);
+        let found = whole_until(&open(dir.path()));
+        assert!(
+            found >= acknowledged,
+            "{acknowledged} was acknowledged, {found} is there"
+        );
+        reached = found;
+    }
+    assert!(reached > 0, "no writer got as far as one transaction");
+}
+
+fn writer_ops(round: u32) -> Vec<Op> {
+    let row = |tree| {
+        move |n: u32| {
+            let value = [round.to_be_bytes(); 30].concat();
+            Op::put(tree, n.to_be_bytes(), value)
+        }
+    };
+    (0..ROWS)
+        .map(row(Tree::Users))
+        .chain((0..ROWS).map(row(Tree::Marks)))
+        .chain([Op::put(Tree::Meta, *b"round", round.to_be_bytes())])
+        .collect()
+}
+
+fn write_until_killed(engine: &SledEngine) -> ! {
+    let mut round = whole_until(engine);
+    loop {
+        round += 1;
+        engine.transact(writer_ops(round)).unwrap();
+        if round.is_multiple_of(10) {
+            engine.flush().unwrap();
+            let mut out = io::stdout().lock();
+            writeln!(out, "\nacknowledged {round}").unwrap();
+            out.flush().unwrap();
+        }
+    }
+}
+
+/// The round the store stands at, after seeing that every row of it is of that round.
+fn whole_until(engine: &SledEngine) -> u32 {
+    let Some(round) = engine.get(Tree::Meta, b"round").unwrap() else {
+        for tree in [Tree::Users, Tree::Marks] {
+            assert_eq!(engine.scan(tree, KeyRange::all()).count(), 0);
+        }
+        return 0;
+    };
+    let round = u32::from_be_bytes((*round).try_into().unwrap());
+    for op in writer_ops(round) {
+        let Op::Put(tree, key, expected) = op else {
+            unreachable!("the writer only puts");
+        };
+        let found = engine.get(tree, &key).unwrap();
+        let found = found.map(|value| value.into_vec());
+        assert_eq!(found, Some(expected), "{tree:?} is torn at round {round}");
+    }
+    round
+}

@@ -1,0 +1,109 @@
+//! The maps a store is made of.
+
+/// A named ordered map.
+///
+/// The names are on disk: a variant may be added or moved, but a name is for ever.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Tree {
+    /// Cursors, counters, the format stamp.
+    Meta,
+    /// The people of the directory.
+    Users,
+    /// Other names a user or group is found by.
+    Ids,
+    /// The groups of the directory.
+    Groups,
+    /// From a member to the groups it is in.
+    Parents,
+    /// From a group to its members.
+    Members,
+    /// Which account stands for which user.
+    Links,
+    /// Which match key belongs to which account.
+    Keys,
+    /// The accounts of the local target.
+    Accounts,
+    /// The groups of the local target.
+    LocalGroups,
+    /// The devices of the local target.
+    Devices,
+    /// The device policies of the local target.
+    Policies,
+    /// What is owed to a target.
+    Marks,
+    /// The history of runs.
+    Runs,
+    /// What is assigned to the enterprise application.
+    Assigned,
+    /// Records that could not be read, with the reason.
+    Quarantine,
+    /// Which user owns a contested key.
+    Owners,
+}
+
+impl Tree {
+    /// Every tree, in the order of declaration.
+    pub const ALL: [Tree; 17] = [
+        Tree::Meta,
+        Tree::Users,
+        Tree::Ids,
+        Tree::Groups,
+        Tree::Parents,
+        Tree::Members,
+        Tree::Links,
+        Tree::Keys,
+        Tree::Accounts,
+        Tree::LocalGroups,
+        Tree::Devices,
+        Tree::Policies,
+        Tree::Marks,
+        Tree::Runs,
+        Tree::Assigned,
+        Tree::Quarantine,
+        Tree::Owners,
+    ];
+
+    /// The name on disk and in backups.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Tree::Meta => "meta",
+            Tree::Users => "users",
+            Tree::Ids => "ids",
+            Tree::Groups => "groups",
+            Tree::Parents => "parents",
+            Tree::Members => "members",
+            Tree::Links => "links",
+            Tree::Keys => "keys",
+            Tree::Accounts => "accounts",
+            Tree::LocalGroups => "local_groups",
+            Tree::Devices => "devices",
+            Tree::Policies => "policies",
+            Tree::Marks => "marks",
+            Tree::Runs => "runs",
+            Tree::Assigned => "assigned",
+            Tree::Quarantine => "quarantine",
+            Tree::Owners => "owners",
+        }
+    }
+
+    /// The tree of that name, if there is one.
+    pub fn named(name: &[u8]) -> Option<Tree> {
+        Tree::ALL
+            .into_iter()
+            .find(|tree| tree.name().as_bytes() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tree_is_listed_once_and_found_by_its_name() {
+        for (position, tree) in Tree::ALL.into_iter().enumerate() {
+            assert_eq!(tree as usize, position);
+            assert_eq!(Tree::named(tree.name().as_bytes()), Some(tree));
+        }
+        assert_eq!(Tree::named(b"nothing"), None);
+    }
+}
