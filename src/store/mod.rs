@@ -5,7 +5,10 @@
 //! daemons run on, [`MemoryEngine`] the one tests run on; both pass the same claims in
 //! `conformance.rs`, and so must any engine that follows. Nothing outside this room knows
 //! which engine it is, and no engine's type is in a signature.
+//!
+//! On top of the bytes: [`codec`] says how rows and keys are spelled.
 
+pub mod codec;
 mod engine;
 mod format;
 mod memory;
