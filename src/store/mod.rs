@@ -6,8 +6,10 @@
 //! `conformance.rs`, and so must any engine that follows. Nothing outside this room knows
 //! which engine it is, and no engine's type is in a signature.
 //!
-//! On top of the bytes: [`codec`] says how rows and keys are spelled.
+//! On top of the bytes: [`codec`] says how rows and keys are spelled, [`backup`] carries a
+//! whole store from one place to another.
 
+pub mod backup;
 pub mod codec;
 mod engine;
 mod format;
