@@ -7,27 +7,29 @@
 //! ends with an fsync.
 //!
 //! Opening a damaged store may panic instead of failing; that is caught here and said plainly.
-//! A log whose beginning is unreadable it takes for a new one; the [`MARKER`] gives that away.
-//! What nothing gives away is damage in the middle of the log that costs some rows: sled
-//! recovers what it can and says nothing. Backups are for that.
+//! Or it may not fail at all and be an older store than it was: see `waterline.rs`.
 
 use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::sled::transaction::{TransactionError, Transactional};
 use ::sled::{Batch, Db, IVec};
 
+use self::waterline::{Level, Waterline};
 use super::engine::{
     BATCH_OPS, Engine, EngineError, Entry, Op, Scan, Snapshot, TRANSACTION_OPS, Value, settle,
 };
-use super::format::{self, Stamp};
+use super::format;
+
+mod waterline;
 use super::{KeyRange, Tree};
 
 /// 64 MiB: a million small rows stayed at 150 to 210 MB of memory in all with it; sled's own
@@ -38,8 +40,9 @@ pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// Nothing relies on them for durability.
 const FLUSH_EVERY_MS: u64 = 500;
 
-/// A file beside sled's own that says: a store was made here. It holds a line for the curious.
-const MARKER: &str = "rosterd-store";
+/// How many flushes may pass before the waterline is raised; opening and closing do so as well.
+/// 64: it doubles the cost of a flush, and this spreads that to nothing.
+const FLUSHES_PER_MARK: u64 = 64;
 
 /// A store in a directory, held by this process alone.
 pub struct SledEngine {
@@ -51,6 +54,8 @@ pub struct SledEngine {
     place: String,
     /// Held by who writes, and by a snapshot so that nobody does.
     writer: Mutex<()>,
+    waterline: Mutex<Waterline>,
+    flushes: AtomicU64,
 }
 
 impl fmt::Debug for SledEngine {
@@ -93,6 +98,16 @@ impl SledEngine {
             .get(format::STAMP)
             .map_err(failed_to_open)?;
         let stamp = format::judge(stamp.as_deref(), place)?;
+        let waterline = db.open_tree(waterline::TREE).map_err(failed_to_open)?;
+        let waterline = match Waterline::read(waterline, dir).map_err(failed_to_open)? {
+            Level::Whole(waterline) => waterline,
+            Level::Fallen => {
+                return Err(EngineError::Damaged {
+                    place: place.to_owned(),
+                    why: "what was last written to it is gone".to_owned(),
+                });
+            }
+        };
         let mut trees = Vec::with_capacity(Tree::ALL.len());
         for tree in Tree::ALL {
             trees.push(open(tree)?);
@@ -104,24 +119,15 @@ impl SledEngine {
             dir: dir.to_owned(),
             place: place.to_owned(),
             writer: Mutex::new(()),
+            waterline: Mutex::new(waterline),
+            flushes: AtomicU64::new(0),
         };
-
-        let marker = dir.join(MARKER);
-        let made_before = marker.try_exists().map_err(failed("look into"))?;
-        if made_before && matches!(stamp, Stamp::Missing) && format::is_empty(&engine)? {
-            return Err(EngineError::Damaged {
-                place: place.to_owned(),
-                why: "it was in use before and is empty now".to_owned(),
-            });
-        }
         format::settle(&engine, stamp)?;
-        if !made_before {
-            mark(&marker).map_err(failed("make durable"))?;
-            // The names of new files are durable only once their directory is. The parent is
-            // somebody else's and may be unreadable; then its own name has to take its chance.
-            sync_dir(dir).map_err(failed("make durable"))?;
-            sync_dir(dir.parent().unwrap_or(dir)).ok();
-        }
+        engine.raise_waterline()?;
+        // The names of new files are durable only once their directory is. The parent is
+        // somebody else's and may be unreadable; then its own name has to take its chance.
+        sync_dir(dir).map_err(failed("make durable"))?;
+        sync_dir(dir.parent().unwrap_or(dir)).ok();
         Ok(engine)
     }
 
@@ -137,6 +143,26 @@ impl SledEngine {
 
     fn failed(&self, doing: &'static str) -> impl Fn(::sled::Error) -> EngineError + Send + '_ {
         move |cause| engine_error(doing, &self.place, cause)
+    }
+
+    fn flush_all(&self) -> Result<(), EngineError> {
+        self.db.flush().map_err(self.failed("flush"))?;
+        self.sync_blobs()
+            .and_then(|()| self.log.sync_all())
+            .map_err(|cause| io_error("flush", &self.place, cause))
+    }
+
+    /// Flushes, and makes sure that a loss of all this would be noticed.
+    fn raise_waterline(&self) -> Result<(), EngineError> {
+        let mut waterline = self
+            .waterline
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        waterline.raise().map_err(self.failed("flush"))?;
+        self.flush_all()?;
+        waterline
+            .draw()
+            .map_err(|cause| io_error("flush", &self.place, cause))
     }
 
     /// Values too large for sled's log lie in files of their own, which it does not sync.
@@ -231,10 +257,12 @@ impl Engine for SledEngine {
     }
 
     fn flush(&self) -> Result<(), EngineError> {
-        self.db.flush().map_err(self.failed("flush"))?;
-        self.sync_blobs()
-            .and_then(|()| self.log.sync_all())
-            .map_err(|cause| io_error("flush", &self.place, cause))
+        let flushes = self.flushes.fetch_add(1, Ordering::Relaxed) + 1;
+        if flushes.is_multiple_of(FLUSHES_PER_MARK) {
+            self.raise_waterline()
+        } else {
+            self.flush_all()
+        }
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, EngineError> {
@@ -246,6 +274,13 @@ impl Engine for SledEngine {
 
     fn size_on_disk(&self) -> u64 {
         disk_bytes(&self.dir)
+    }
+}
+
+impl Drop for SledEngine {
+    fn drop(&mut self) {
+        // Nobody is left to hear of a failure, and what was promised is flushed already.
+        self.raise_waterline().ok();
     }
 }
 
@@ -337,12 +372,6 @@ fn message_of(panic: &(dyn Any + Send)) -> String {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn mark(marker: &Path) -> io::Result<()> {
-    let mut file = File::create(marker)?;
-    file.write_all(b"The rows of rosterd. Copy them with `rosterd backup`, not file by file.\n")?;
-    file.sync_all()
 }
 
 fn sync_dir(dir: &Path) -> io::Result<()> {

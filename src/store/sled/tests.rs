@@ -1,4 +1,4 @@
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -139,9 +139,32 @@ fn a_store_that_lost_everything_is_not_taken_for_a_new_one() {
         }
     }
     fs::write(&log, []).unwrap();
-    insta::assert_snapshot!(refused(dir.path()), @"the store at DIR is damaged (it was in use before and is empty now); move it aside and restore a backup, or run a full sync into a new one");
+    insta::assert_snapshot!(refused(dir.path()), @"the store at DIR is damaged (what was last written to it is gone); move it aside and restore a backup, or run a full sync into a new one");
     // What the first attempt left behind must not pass for a store either.
     assert!(refused(dir.path()).contains("is damaged"));
+}
+
+/// The log is put back to what it was at an earlier close: whole in itself, but old.
+#[test]
+fn a_store_that_went_back_in_time_is_refused() {
+    let (dir, log, before) = on_disk();
+    let engine = open(dir.path());
+    let ops = (0..20_000_u32).map(|n| Op::put(Tree::Links, n.to_be_bytes(), [7; 100]));
+    engine.write(ops.collect()).unwrap();
+    drop(engine);
+    fs::write(&log, before).unwrap();
+    assert!(refused(dir.path()).contains("is damaged"));
+}
+
+#[test]
+fn the_waterline_is_raised_by_flushes_too() {
+    let (engine, dir) = new();
+    let line = || fs::read_to_string(dir.path().join("waterline")).unwrap();
+    let opened = line();
+    for _ in 0..FLUSHES_PER_MARK {
+        engine.flush().unwrap();
+    }
+    assert!(line() > opened);
 }
 
 #[test]
