@@ -18,8 +18,9 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use super::engine::{Engine, EngineError, KeyRange, Op, Tree};
+use super::engine::{Engine, EngineError, Op};
 use super::format::{self, FORMAT};
+use super::{KeyRange, Tree};
 
 const MAGIC: &str = "rosterd-backup";
 
@@ -165,9 +166,9 @@ pub fn restore(engine: &dyn Engine, path: &Path) -> Result<Summary, BackupError>
     format::restoring(engine)?;
     let (mut ops, mut gathered) = (Vec::new(), 0);
     for _ in 0..source.summary.rows {
-        let (tree, key, value) = source.row()?;
-        gathered += key.len() + value.len();
-        ops.push(Op::Put(tree, key, value));
+        let put = source.row()?;
+        gathered += put.bytes();
+        ops.push(put);
         if ops.len() >= RESTORE_ROWS || gathered >= RESTORE_BYTES {
             engine.write(std::mem::take(&mut ops))?;
             gathered = 0;
@@ -295,7 +296,7 @@ impl Source {
         })
     }
 
-    fn row(&mut self) -> Result<(Tree, Vec<u8>, Vec<u8>), BackupError> {
+    fn row(&mut self) -> Result<Op, BackupError> {
         let row = read_row(&mut self.rows).map_err(|cause| BackupError::Read {
             path: self.path.clone(),
             cause,
@@ -334,7 +335,7 @@ fn format_in(header: &str, path: &Path) -> Result<u32, BackupError> {
 }
 
 /// `None`: a row, but not one that this rosterd has a place for.
-fn read_row(rows: &mut impl Read) -> io::Result<Option<(Tree, Vec<u8>, Vec<u8>)>> {
+fn read_row(rows: &mut impl Read) -> io::Result<Option<Op>> {
     let [kind, name_bytes] = array(rows)?;
     let name = bytes(rows, name_bytes.into())?;
     let (ROW, Some(tree)) = (kind, Tree::named(&name)) else {
@@ -344,7 +345,7 @@ fn read_row(rows: &mut impl Read) -> io::Result<Option<(Tree, Vec<u8>, Vec<u8>)>
     let key = bytes(rows, key_bytes)?;
     let value_bytes = u32::from_be_bytes(array(rows)?);
     let value = bytes(rows, value_bytes)?;
-    Ok(Some((tree, key, value)))
+    Ok(Some(Op::Put(tree, key, value)))
 }
 
 fn array<const N: usize>(from: &mut impl Read) -> io::Result<[u8; N]> {

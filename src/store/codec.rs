@@ -223,7 +223,7 @@ impl<'a> KeyReader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::engine::KeyRange;
+    use super::super::KeyRange;
     use super::*;
     use proptest::prelude::*;
     use serde::Deserialize;

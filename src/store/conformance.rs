@@ -10,8 +10,9 @@ use std::thread;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
-use super::engine::{BATCH_OPS, Engine, EngineError, KeyRange, Op, Scan, TRANSACTION_OPS, Tree};
+use super::engine::{BATCH_OPS, Engine, EngineError, Op, Scan, TRANSACTION_OPS};
 use super::format;
+use super::{KeyRange, Tree};
 
 type Row = (Vec<u8>, Vec<u8>);
 

@@ -3,8 +3,8 @@
 use roaring::RoaringBitmap;
 
 use super::codec::{KeyReader, decode, encode};
-use super::engine::{KeyRange, Op, Tree};
 use super::rows::{self, GroupRow, Mark, Quarantined, SourceState, UserRow, VERSION};
+use super::{KeyRange, Op, Tree};
 use super::{Store, StoreError, members};
 use crate::directory::{GroupId, Member, UserId};
 

@@ -4,7 +4,8 @@
 //! older rosterd must refuse a newer store, not half understand it. A new format gets its
 //! number here and its step in [`migrate`].
 
-use super::engine::{Engine, EngineError, KeyRange, Op, Tree};
+use super::engine::{Engine, EngineError, Op};
+use super::{KeyRange, Tree};
 
 /// The format this rosterd reads and writes.
 pub const FORMAT: u32 = 1;

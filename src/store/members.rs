@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::StoreError;
 use super::codec::{KeyReader, decode, encode};
-use super::engine::{Engine, KeyRange, Op, Tree};
 use super::rows::{self, VERSION};
+use super::{Engine, KeyRange, Op, Tree};
 
 /// A chunk that outgrows this is split in two. 2,048 numbers are about 4 KB.
 const SPLIT_AT: usize = 2048;

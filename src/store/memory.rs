@@ -7,9 +7,10 @@ use std::ops::Bound;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::engine::{
-    Engine, EngineError, Entry, KeyRange, Op, Scan, Snapshot, TRANSACTION_OPS, Tree, Value, settle,
+    Engine, EngineError, Entry, Op, Scan, Snapshot, TRANSACTION_OPS, Value, settle,
 };
 use super::format::{self, Stamp};
+use super::{KeyRange, Tree};
 
 type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
 type Trees = [Rows; Tree::ALL.len()];

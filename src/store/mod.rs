@@ -17,19 +17,24 @@ mod format;
 mod members;
 mod memory;
 pub mod portals;
+mod range;
 pub mod rows;
 pub mod runs;
 mod sled;
+mod tree;
 
 #[cfg(test)]
 mod conformance;
 
 pub use engine::{BATCH_OPS, TRANSACTION_OPS};
-pub use engine::{Engine, EngineError, Entry, KeyRange, Op, Scan, Snapshot, Tree, Value};
+pub use engine::{Engine, EngineError, Entry, Op, Scan, Snapshot, Value};
 pub use format::FORMAT;
 pub use memory::MemoryEngine;
+pub use range::KeyRange;
 pub use runs::RunRecord;
 pub use sled::{DEFAULT_CACHE_BYTES, SledEngine};
+pub use sled::{DEFAULT_CACHE_BYTES, SledEngine};
+pub use tree::Tree;
 
 use std::sync::Arc;
 

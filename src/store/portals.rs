@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::codec::{KeyReader, encode};
-use super::engine::{KeyRange, Op, Tree};
 use super::rows::{self, VERSION};
+use super::{KeyRange, Op, Tree};
 use super::{Store, StoreError};
 use crate::plan::{Account, GroupLink, Groups, Link, Role};
 

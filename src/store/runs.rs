@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::codec::{KeyWriter, encode};
-use super::engine::{KeyRange, Op, Tree};
 use super::rows::VERSION;
+use super::{KeyRange, Op, Tree};
 use super::{Store, StoreError};
 use crate::plan::Head;
 

@@ -3,9 +3,11 @@
 //! sled is fast and small but must be handled as measured, and this is the one place that
 //! handles it: a small cache, a timed flush, sorted batches of at most [`BATCH_OPS`] (larger
 //! ones make its memory grow without bound), and one transaction over all trees for what must
-//! be one. Opening a damaged store may panic instead of failing; that is caught here and said
-//! plainly. sled's own flush leaves file length and device cache to chance on Linux, so ours
+//! be one. sled's own flush leaves file length and device cache to chance on Linux, so ours
 //! ends with an fsync.
+//!
+//! Opening a damaged store may panic instead of failing; that is caught here and said plainly.
+//! Or it may not fail at all and be an older store than it was: see `waterline.rs`.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -15,16 +17,20 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::sled::transaction::{TransactionError, Transactional};
 use ::sled::{Batch, Db, IVec};
 
+use self::waterline::{Level, Waterline};
 use super::engine::{
-    BATCH_OPS, Engine, EngineError, Entry, KeyRange, Op, Scan, Snapshot, TRANSACTION_OPS, Tree,
-    Value, settle,
+    BATCH_OPS, Engine, EngineError, Entry, Op, Scan, Snapshot, TRANSACTION_OPS, Value, settle,
 };
 use super::format;
+
+mod waterline;
+use super::{KeyRange, Tree};
 
 /// 64 MiB: a million small rows stayed at 150 to 210 MB of memory in all with it; sled's own
 /// default is 1 GiB.
@@ -33,6 +39,10 @@ pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// Half a second between sled's own flushes. Without them, random overwrites pile up in memory.
 /// Nothing relies on them for durability.
 const FLUSH_EVERY_MS: u64 = 500;
+
+/// How many flushes may pass before the waterline is raised; opening and closing do so as well.
+/// 64: it doubles the cost of a flush, and this spreads that to nothing.
+const FLUSHES_PER_MARK: u64 = 64;
 
 /// A store in a directory, held by this process alone.
 pub struct SledEngine {
@@ -44,6 +54,8 @@ pub struct SledEngine {
     place: String,
     /// Held by who writes, and by a snapshot so that nobody does.
     writer: Mutex<()>,
+    waterline: Mutex<Waterline>,
+    flushes: AtomicU64,
 }
 
 impl fmt::Debug for SledEngine {
@@ -56,59 +68,66 @@ impl SledEngine {
     /// Opens the store in `dir`, which is made with mode 0700 if it is not there.
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<SledEngine, EngineError> {
         let place = dir.display().to_string();
-        let failed = |doing| {
-            let place = place.clone();
-            move |cause| io_error(doing, &place, cause)
-        };
+        // Nothing is shared with the closure: what it leaves behind when it panics is dropped.
+        catch_unwind(AssertUnwindSafe(|| Self::open_at(dir, &place, cache_bytes))).unwrap_or_else(
+            |panic| {
+                let why = message_of(panic.as_ref());
+                Err(EngineError::Damaged { place, why })
+            },
+        )
+    }
+
+    fn open_at(dir: &Path, place: &str, cache_bytes: u64) -> Result<SledEngine, EngineError> {
+        let failed = |doing| move |cause| io_error(doing, place, cause);
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(dir)
             .map_err(failed("make a directory for"))?;
 
-        let config = ::sled::Config::default()
+        let failed_to_open = |cause| open_error(place, cause);
+        let db = ::sled::Config::default()
             .path(dir)
             .cache_capacity(cache_bytes)
-            .flush_every_ms(Some(FLUSH_EVERY_MS));
-        let (db, trees, stamp) = catch_unwind(AssertUnwindSafe(|| {
-            let db = config.open().map_err(|cause| open_error(&place, cause))?;
-            let open = |tree: Tree| {
-                db.open_tree(tree.name())
-                    .map_err(|cause| open_error(&place, cause))
-            };
-            // Judged first: nothing is added to a store that is not ours to use.
-            let stamp = open(Tree::Meta)?
-                .get(format::STAMP)
-                .map_err(|cause| open_error(&place, cause))?;
-            let stamp = format::judge(stamp.as_deref(), &place)?;
-            let mut trees = Vec::with_capacity(Tree::ALL.len());
-            for tree in Tree::ALL {
-                trees.push(open(tree)?);
+            .flush_every_ms(Some(FLUSH_EVERY_MS))
+            .open()
+            .map_err(failed_to_open)?;
+        let open = |tree: Tree| db.open_tree(tree.name()).map_err(failed_to_open);
+        // Judged first: nothing is added to a store that is not ours to use.
+        let stamp = open(Tree::Meta)?
+            .get(format::STAMP)
+            .map_err(failed_to_open)?;
+        let stamp = format::judge(stamp.as_deref(), place)?;
+        let waterline = db.open_tree(waterline::TREE).map_err(failed_to_open)?;
+        let waterline = match Waterline::read(waterline, dir).map_err(failed_to_open)? {
+            Level::Whole(waterline) => waterline,
+            Level::Fallen => {
+                return Err(EngineError::Damaged {
+                    place: place.to_owned(),
+                    why: "what was last written to it is gone".to_owned(),
+                });
             }
-            let trees = trees.try_into().expect("one was pushed for each");
-            Ok::<_, EngineError>((db, trees, stamp))
-        }))
-        .unwrap_or_else(|panic| {
-            Err(EngineError::Damaged {
-                place: place.clone(),
-                why: first_line(panic.as_ref()),
-            })
-        })?;
-
-        let log = File::open(dir.join("db")).map_err(failed("open"))?;
+        };
+        let mut trees = Vec::with_capacity(Tree::ALL.len());
+        for tree in Tree::ALL {
+            trees.push(open(tree)?);
+        }
         let engine = SledEngine {
+            trees: trees.try_into().expect("one was pushed for each"),
             db,
-            trees,
-            log,
+            log: File::open(dir.join("db")).map_err(failed("open"))?,
             dir: dir.to_owned(),
-            place: place.clone(),
+            place: place.to_owned(),
             writer: Mutex::new(()),
+            waterline: Mutex::new(waterline),
+            flushes: AtomicU64::new(0),
         };
         format::settle(&engine, stamp)?;
-        // The names of new files are durable only once their directory is.
-        for made in [dir, dir.parent().unwrap_or(dir)] {
-            sync_dir(made).map_err(failed("make durable"))?;
-        }
+        engine.raise_waterline()?;
+        // The names of new files are durable only once their directory is. The parent is
+        // somebody else's and may be unreadable; then its own name has to take its chance.
+        sync_dir(dir).map_err(failed("make durable"))?;
+        sync_dir(dir.parent().unwrap_or(dir)).ok();
         Ok(engine)
     }
 
@@ -124,6 +143,26 @@ impl SledEngine {
 
     fn failed(&self, doing: &'static str) -> impl Fn(::sled::Error) -> EngineError + Send + '_ {
         move |cause| engine_error(doing, &self.place, cause)
+    }
+
+    fn flush_all(&self) -> Result<(), EngineError> {
+        self.db.flush().map_err(self.failed("flush"))?;
+        self.sync_blobs()
+            .and_then(|()| self.log.sync_all())
+            .map_err(|cause| io_error("flush", &self.place, cause))
+    }
+
+    /// Flushes, and makes sure that a loss of all this would be noticed.
+    fn raise_waterline(&self) -> Result<(), EngineError> {
+        let mut waterline = self
+            .waterline
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        waterline.raise().map_err(self.failed("flush"))?;
+        self.flush_all()?;
+        waterline
+            .draw()
+            .map_err(|cause| io_error("flush", &self.place, cause))
     }
 
     /// Values too large for sled's log lie in files of their own, which it does not sync.
@@ -218,10 +257,12 @@ impl Engine for SledEngine {
     }
 
     fn flush(&self) -> Result<(), EngineError> {
-        self.db.flush().map_err(self.failed("flush"))?;
-        self.sync_blobs()
-            .and_then(|()| self.log.sync_all())
-            .map_err(|cause| io_error("flush", &self.place, cause))
+        let flushes = self.flushes.fetch_add(1, Ordering::Relaxed) + 1;
+        if flushes.is_multiple_of(FLUSHES_PER_MARK) {
+            self.raise_waterline()
+        } else {
+            self.flush_all()
+        }
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, EngineError> {
@@ -233,6 +274,13 @@ impl Engine for SledEngine {
 
     fn size_on_disk(&self) -> u64 {
         disk_bytes(&self.dir)
+    }
+}
+
+impl Drop for SledEngine {
+    fn drop(&mut self) {
+        // Nobody is left to hear of a failure, and what was promised is flushed already.
+        self.raise_waterline().ok();
     }
 }
 
@@ -313,7 +361,7 @@ fn io_error(doing: &'static str, place: &str, cause: io::Error) -> EngineError {
     }
 }
 
-fn first_line(panic: &(dyn Any + Send)) -> String {
+fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic
         .downcast_ref::<String>()
         .map(String::as_str)

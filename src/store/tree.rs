@@ -1,0 +1,113 @@
+//! The maps a store is made of.
+
+/// A named ordered map.
+///
+/// The names are on disk: a variant may be added or moved, but a name is for ever.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Tree {
+    /// Cursors, counters, the format stamp.
+    Meta,
+    /// The people of the directory.
+    Users,
+    /// From a number to the user or group it stands for, in blocks.
+    Ids,
+    /// From a group's id to its number.
+    GroupIds,
+    /// The groups of the directory.
+    Groups,
+    /// From a group to its members.
+    Members,
+    /// Which account stands for which user.
+    Links,
+    /// From a match key to the users who have it.
+    Keys,
+    /// The accounts of the local target.
+    Accounts,
+    /// The groups of the local target.
+    LocalGroups,
+    /// The devices of the local target.
+    Devices,
+    /// The device policies of the local target.
+    Policies,
+    /// What is owed to a target.
+    Marks,
+    /// The history of runs.
+    Runs,
+    /// What is assigned to the enterprise application.
+    Assigned,
+    /// Records that could not be read, with the reason.
+    Quarantine,
+    /// The accounts that hold the admin role, by portal.
+    Admins,
+    /// Which group of a portal stands for which group of a source.
+    GroupLinks,
+}
+
+impl Tree {
+    /// Every tree, in the order of declaration.
+    pub const ALL: [Tree; 18] = [
+        Tree::Meta,
+        Tree::Users,
+        Tree::Ids,
+        Tree::GroupIds,
+        Tree::Groups,
+        Tree::Members,
+        Tree::Links,
+        Tree::Keys,
+        Tree::Accounts,
+        Tree::LocalGroups,
+        Tree::Devices,
+        Tree::Policies,
+        Tree::Marks,
+        Tree::Runs,
+        Tree::Assigned,
+        Tree::Quarantine,
+        Tree::Admins,
+        Tree::GroupLinks,
+    ];
+
+    /// The name on disk and in backups.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Tree::Meta => "meta",
+            Tree::Users => "users",
+            Tree::Ids => "ids",
+            Tree::GroupIds => "group_ids",
+            Tree::Groups => "groups",
+            Tree::Members => "members",
+            Tree::Links => "links",
+            Tree::Keys => "keys",
+            Tree::Accounts => "accounts",
+            Tree::LocalGroups => "local_groups",
+            Tree::Devices => "devices",
+            Tree::Policies => "policies",
+            Tree::Marks => "marks",
+            Tree::Runs => "runs",
+            Tree::Assigned => "assigned",
+            Tree::Quarantine => "quarantine",
+            Tree::Admins => "admins",
+            Tree::GroupLinks => "group_links",
+        }
+    }
+
+    /// The tree of that name, if there is one.
+    pub fn named(name: &[u8]) -> Option<Tree> {
+        Tree::ALL
+            .into_iter()
+            .find(|tree| tree.name().as_bytes() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tree_is_listed_once_and_found_by_its_name() {
+        for (position, tree) in Tree::ALL.into_iter().enumerate() {
+            assert_eq!(tree as usize, position);
+            assert_eq!(Tree::named(tree.name().as_bytes()), Some(tree));
+        }
+        assert_eq!(Tree::named(b"nothing"), None);
+    }
+}
