@@ -3,6 +3,8 @@
 //! The rooms, in the order data flows: source → directory → rules → plan → target.
 
 pub mod app;
+pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod directory;
 pub mod http;
@@ -12,3 +14,4 @@ pub mod sources;
 pub mod store;
 pub mod sync;
 pub mod targets;
+pub mod telemetry;

@@ -33,7 +33,6 @@ pub use memory::MemoryEngine;
 pub use range::KeyRange;
 pub use runs::RunRecord;
 pub use sled::{DEFAULT_CACHE_BYTES, SledEngine};
-pub use sled::{DEFAULT_CACHE_BYTES, SledEngine};
 pub use tree::Tree;
 
 use std::sync::Arc;

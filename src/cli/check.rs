@@ -1,0 +1,45 @@
+//! `rosterd check`: the settings, then every connection, one line each.
+
+use serde_json::json;
+
+use crate::app;
+use crate::config::Loaded;
+
+use super::{Exit, Output};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[arg(long, value_enum, default_value_t)]
+    format: Output,
+}
+
+pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
+    let sync = app::open(loaded, std::sync::Arc::new(()))?;
+    let mut lines: Vec<(String, bool, String)> =
+        vec![("settings".to_owned(), true, "can be read, and fit together".to_owned())];
+    for (name, source) in &sync.sources {
+        for finding in source.check().await {
+            lines.push((format!("source {name}"), finding.ok, finding.text));
+        }
+    }
+    for name in sync.targets.keys() {
+        let text = format!("the local store at {} is open", sync.store.engine().place());
+        lines.push((format!("target {name}"), true, text));
+    }
+    let ok = lines.iter().all(|(_, ok, _)| *ok);
+    match args.format {
+        Output::Text => {
+            for (about, ok, text) in &lines {
+                println!("{}  {about}: {text}", if *ok { "ok  " } else { "FAIL" });
+            }
+        }
+        Output::Json => {
+            let findings: Vec<_> = lines
+                .iter()
+                .map(|(about, ok, text)| json!({ "about": about, "ok": ok, "text": text }))
+                .collect();
+            println!("{:#}", json!({ "ok": ok, "findings": findings }));
+        }
+    }
+    Ok(if ok { Exit::Done } else { Exit::Error })
+}

@@ -1,0 +1,191 @@
+//! What an operator can type: one file a command. A command reads the settings, opens what it
+//! needs, does one thing and prints it; what is more than that has a room of its own.
+
+mod apply;
+mod approve;
+mod backup;
+mod check;
+mod config;
+mod device;
+mod explain;
+mod export;
+mod plan;
+mod policy;
+mod progress;
+mod runs;
+mod status;
+mod sync;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::config::{Loaded, SettingsErrors};
+use crate::telemetry;
+
+/// What a command ends with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Exit {
+    Done = 0,
+    Error = 1,
+    Settings = 2,
+    Partly = 3,
+    Held = 4,
+    Changes = 5,
+}
+
+/// Keeps the people of an application's portals in step with Entra ID and Okta.
+#[derive(Parser)]
+#[command(name = "rosterd", version, max_term_width = 100)]
+struct Cli {
+    /// Settings file; may be given several times, a later one goes before an earlier one.
+    #[arg(short, long, global = true, value_name = "FILE")]
+    config: Vec<PathBuf>,
+    /// How much to log on stderr: error, warn, info, debug or trace.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log: Option<crate::config::LogLevel>,
+    /// The form of the log.
+    #[arg(long, global = true, value_name = "FORMAT")]
+    log_format: Option<crate::config::LogFormat>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// One run: fetch, diff, decide, review, remember, apply.
+    Sync(sync::Args),
+    /// The dry-run report: what a sync would do, and why.
+    Plan(plan::Args),
+    /// Executes a saved plan, if nothing has moved since.
+    Apply(apply::Args),
+    /// Releases a held run, exactly as it was shown.
+    Approve(approve::Args),
+    /// Tests the settings and every connection.
+    Check(check::Args),
+    /// Why a user has or has not an account and a role.
+    Explain(explain::Args),
+    /// Sources, marks and held runs.
+    Status(status::Args),
+    /// The history; one run with its plan and outcomes.
+    Runs(runs::Args),
+    /// What the directory or a portal holds.
+    Export(export::Args),
+    /// An MDM portal's devices on a local target.
+    #[command(subcommand)]
+    Device(device::Args),
+    /// An MDM portal's policies on a local target.
+    #[command(subcommand)]
+    Policy(policy::Args),
+    /// Writes the whole store to a file.
+    Backup(backup::Args),
+    /// Reads a backup into an empty store.
+    Restore(backup::Args),
+    /// The effective settings.
+    #[command(subcommand)]
+    Config(config::Args),
+    /// A completion script for a shell.
+    Completions { shell: clap_complete::Shell },
+    /// The manual page, in roff.
+    Man,
+}
+
+/// How data is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Output {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Runs the command that was typed.
+pub async fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            let _ = error.print();
+            return ExitCode::from(if wrong { Exit::Settings as u8 } else { Exit::Done as u8 });
+        }
+    };
+    match &cli.command {
+        Command::Completions { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(*shell, &mut command, "rosterd", &mut std::io::stdout());
+            return ExitCode::SUCCESS;
+        }
+        Command::Man => {
+            let page = clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout());
+            return ExitCode::from(u8::from(page.is_err()));
+        }
+        _ => {}
+    }
+    let loaded = match crate::config::load(&cli.config) {
+        Ok(loaded) => loaded,
+        Err(errors) => {
+            eprintln!("{errors}");
+            return ExitCode::from(Exit::Settings as u8);
+        }
+    };
+    let log = &loaded.settings.log;
+    let level = cli.log.unwrap_or(log.level);
+    let json = cli.log_format.unwrap_or(log.format) == crate::config::LogFormat::Json;
+    telemetry::start(level.as_str(), json);
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    match dispatch(cli.command, &loaded).await {
+        Ok(exit) => ExitCode::from(exit as u8),
+        Err(error) => {
+            print_error(&error);
+            let settings = error.downcast_ref::<SettingsErrors>().is_some()
+                || error.chain().any(|cause| cause.is::<crate::config::SecretError>())
+                || error.is::<Usage>();
+            ExitCode::from(if settings { Exit::Settings as u8 } else { Exit::Error as u8 })
+        }
+    }
+}
+
+async fn dispatch(command: Command, loaded: &Loaded) -> anyhow::Result<Exit> {
+    match command {
+        Command::Sync(args) => sync::run(args, loaded).await,
+        Command::Plan(args) => plan::run(args, loaded).await,
+        Command::Apply(args) => apply::run(args, loaded).await,
+        Command::Approve(args) => approve::run(args, loaded).await,
+        Command::Check(args) => check::run(args, loaded).await,
+        Command::Explain(args) => explain::run(args, loaded),
+        Command::Status(args) => status::run(args, loaded),
+        Command::Runs(args) => runs::run(args, loaded),
+        Command::Export(args) => export::run(args, loaded),
+        Command::Device(args) => device::run(args, loaded),
+        Command::Policy(args) => policy::run(args, loaded),
+        Command::Backup(args) => backup::backup(&args, loaded),
+        Command::Restore(args) => backup::restore(&args, loaded),
+        Command::Config(args) => config::run(&args, loaded),
+        Command::Completions { .. } | Command::Man => Ok(Exit::Done),
+    }
+}
+
+/// An error in what was typed or set: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// One line that says what failed, where, and what to do. Its causes follow at `debug`, but
+/// for the innermost: a wrapper that only says what was being done needs it to be useful.
+fn print_error(error: &anyhow::Error) {
+    let mut line = error.to_string();
+    if let Some(root) = error.chain().skip(1).last() {
+        let root = root.to_string();
+        if !line.contains(&root) {
+            line = format!("{line}: {root}");
+        }
+    }
+    eprintln!("rosterd: {}", line.replace('\n', " "));
+    for cause in error.chain().skip(1) {
+        tracing::debug!("because: {cause}");
+    }
+}
