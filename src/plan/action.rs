@@ -17,6 +17,7 @@ pub struct Action {
     pub changes: Vec<AttributeChange>,
     pub reason: String,
     /// Membership actions only: the accounts' keys, sorted.
+    #[serde(default)]
     pub members: Vec<String>,
     /// Device actions only.
     pub device: Option<String>,
@@ -84,6 +85,11 @@ impl Op {
         }
     }
 
+    /// Whether the action is about a group's members, and so carries them.
+    pub fn is_membership(self) -> bool {
+        matches!(self, Op::AddMembers | Op::RemoveMembers)
+    }
+
     /// Groups are made before accounts, memberships come when both exist, and what takes
     /// away comes last.
     pub fn phase(self) -> u8 {
@@ -120,6 +126,15 @@ pub enum SubjectKind {
     Group,
 }
 
+impl SubjectKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            SubjectKind::User => "user",
+            SubjectKind::Group => "group",
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct AttributeChange {
     /// `userName`, `name.givenName`, `role`, `metadata.<key>`, a full URN, …
@@ -141,4 +156,14 @@ pub enum OutcomeStatus {
     Done,
     Failed,
     Skipped,
+}
+
+impl OutcomeStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OutcomeStatus::Done => "done",
+            OutcomeStatus::Failed => "failed",
+            OutcomeStatus::Skipped => "skipped",
+        }
+    }
 }

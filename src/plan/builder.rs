@@ -2,13 +2,16 @@
 //!
 //! Up to [`IN_MEMORY`] entries stay where they are. Beyond, sorted runs go to temporary files
 //! and are merged at the end, so that a first run of a large company takes no more memory
-//! than a small one. Members pushed one at a time come out as one action a group.
+//! than a small one. Members come out as one sorted action a group, whether they are pushed
+//! one at a time or many at once.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::BufWriter;
 use std::sync::Arc;
+
+use serde::Serialize;
 
 use super::action::{Action, Op};
 use super::entry::{Entry, Section};
@@ -21,12 +24,27 @@ const IN_MEMORY: usize = 40_000;
 /// A membership action takes at most this many members, so that no single entry is huge.
 const MEMBERS_PER_ACTION: usize = 50_000;
 
+/// So many members take the room of one entry.
+const MEMBERS_PER_ENTRY: usize = 8;
+
+/// At this many sorted runs they are merged into one: each is an open file, and a process may
+/// have no more than 1024.
+const RUNS: usize = 64;
+
 type Keyed = (Vec<u8>, Entry);
 
-#[derive(Default)]
 pub struct Builder {
     recent: Vec<Keyed>,
+    /// What `recent` weighs, in entries of the usual size.
+    weight: usize,
+    limit: usize,
     runs: Vec<Arc<File>>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Builder::with_capacity_limit(IN_MEMORY)
+    }
 }
 
 impl Builder {
@@ -34,15 +52,46 @@ impl Builder {
         Builder::default()
     }
 
-    pub fn push(&mut self, entry: Entry) -> Result<(), PlanError> {
-        let mut key = entry.sort_key();
-        if let Entry::Action(action) = &entry
-            && let [member] = action.members.as_slice()
-        {
-            key.extend_from_slice(member.as_bytes());
+    /// A builder that goes to disk beyond `limit` entries.
+    pub fn with_capacity_limit(limit: usize) -> Builder {
+        Builder {
+            recent: Vec::new(),
+            weight: 0,
+            limit: limit.max(1),
+            runs: Vec::new(),
         }
+    }
+
+    pub fn push(&mut self, entry: Entry) -> Result<(), PlanError> {
+        let Entry::Action(mut action) = entry else {
+            return self.keep(entry.sort_key(), 1, entry);
+        };
+        sort_members(&mut action.members);
+        if action.members.len() <= MEMBERS_PER_ACTION {
+            return self.keep_action(action);
+        }
+        for members in std::mem::take(&mut action.members).chunks(MEMBERS_PER_ACTION) {
+            self.keep_action(Action {
+                members: members.to_vec(),
+                ..action.clone()
+            })?;
+        }
+        Ok(())
+    }
+
+    fn keep_action(&mut self, action: Action) -> Result<(), PlanError> {
+        let weight = 1 + action.members.len() / MEMBERS_PER_ENTRY;
+        let first = action.members.first().cloned().unwrap_or_default();
+        let entry = Entry::Action(action);
+        let mut key = entry.sort_key();
+        key.extend_from_slice(first.as_bytes());
+        self.keep(key, weight, entry)
+    }
+
+    fn keep(&mut self, key: Vec<u8>, weight: usize, entry: Entry) -> Result<(), PlanError> {
         self.recent.push((key, entry));
-        if self.recent.len() >= IN_MEMORY {
+        self.weight += weight;
+        if self.weight >= self.limit {
             self.spill()?;
         }
         Ok(())
@@ -50,15 +99,13 @@ impl Builder {
 
     fn spill(&mut self) -> Result<(), PlanError> {
         self.recent.sort_by(|a, b| a.0.cmp(&b.0));
-        let file = tempfile::tempfile().map_err(PlanError::Spool)?;
-        let mut out = BufWriter::new(file);
-        for keyed in self.recent.drain(..) {
-            write_record(&mut out, &keyed)?;
+        self.weight = 0;
+        let run = spooled(self.recent.drain(..).map(Ok))?;
+        self.runs.push(run);
+        if self.runs.len() >= RUNS {
+            let merged = spooled(Merge::new(&self.runs)?)?;
+            self.runs = vec![merged];
         }
-        let file = out
-            .into_inner()
-            .map_err(|e| PlanError::Spool(e.into_error()))?;
-        self.runs.push(Arc::new(file));
         Ok(())
     }
 
@@ -77,24 +124,33 @@ impl Builder {
             Entries::Memory(Arc::new(entries))
         } else {
             self.spill()?;
-            let file = tempfile::tempfile().map_err(PlanError::Spool)?;
-            let mut out = BufWriter::new(file);
-            for entry in Joined::new(Merge::new(&self.runs)?) {
-                let entry = entry?;
-                totals.count(&entry);
-                write_record(&mut out, &entry)?;
-            }
-            out.flush().map_err(PlanError::Spool)?;
-            let file = out
-                .into_inner()
-                .map_err(|e| PlanError::Spool(e.into_error()))?;
-            Entries::File(Arc::new(file))
+            let sorted = Merge::new(&self.runs)?.map(|keyed| Ok(keyed?.1));
+            let counted = Joined::new(sorted).inspect(|entry| {
+                if let Ok(entry) = entry {
+                    totals.count(entry);
+                }
+            });
+            Entries::File(spooled(counted)?)
         };
         head.summary = totals.summary;
         head.lists = totals.lists;
         head.digest = totals.digest.finalize().to_hex()[..32].to_owned();
         Ok(Plan::new(head, entries))
     }
+}
+
+/// Keeps records in a temporary file.
+fn spooled<T: Serialize>(
+    records: impl Iterator<Item = Result<T, PlanError>>,
+) -> Result<Arc<File>, PlanError> {
+    let mut out = BufWriter::new(tempfile::tempfile().map_err(PlanError::Spool)?);
+    for record in records {
+        write_record(&mut out, &record?).map_err(PlanError::Spool)?;
+    }
+    let file = out
+        .into_inner()
+        .map_err(|e| PlanError::Spool(e.into_error()))?;
+    Ok(Arc::new(file))
 }
 
 #[derive(Default)]
@@ -147,41 +203,48 @@ impl<I: Iterator<Item = Result<Entry, PlanError>>> Iterator for Joined<I> {
             return Some(ready);
         }
         loop {
-            let next = self.sorted.next();
-            if let Some(Ok(Entry::Action(action))) = &next
-                && !action.members.is_empty()
-            {
-                match &mut self.open {
-                    Some(open) if same_group(open, action) => {
-                        open.members.extend(action.members.iter().cloned());
-                        continue;
-                    }
-                    _ => {
-                        let before = self.open.replace(action.clone());
-                        match before {
-                            Some(before) => return Some(Ok(Entry::Action(before))),
-                            None => continue,
+            match self.sorted.next() {
+                Some(Ok(Entry::Action(action))) if !action.members.is_empty() => {
+                    match &mut self.open {
+                        Some(open) if joins(open, &action) => open.members.extend(action.members),
+                        open => {
+                            if let Some(before) = open.replace(action) {
+                                return Some(Ok(closed(before)));
+                            }
                         }
                     }
                 }
-            }
-            return match self.open.take() {
-                Some(open) => {
-                    self.ready = next;
-                    Some(Ok(Entry::Action(open)))
+                other => {
+                    let Some(open) = self.open.take() else {
+                        return other;
+                    };
+                    self.ready = other;
+                    return Some(Ok(closed(open)));
                 }
-                None => next,
-            };
+            }
         }
     }
 }
 
-fn same_group(open: &Action, next: &Action) -> bool {
+fn joins(open: &Action, next: &Action) -> bool {
     open.op == next.op
         && open.portal == next.portal
+        && open.key == next.key
         && open.subject.id == next.subject.id
         && open.subject.source == next.subject.source
-        && open.members.len() < MEMBERS_PER_ACTION
+        && open.members.len() + next.members.len() <= MEMBERS_PER_ACTION
+}
+
+fn closed(mut action: Action) -> Entry {
+    sort_members(&mut action.members);
+    Entry::Action(action)
+}
+
+fn sort_members(members: &mut Vec<String>) {
+    if !members.is_sorted_by(|a, b| a < b) {
+        members.sort();
+        members.dedup();
+    }
 }
 
 /// Merges sorted runs.
@@ -199,9 +262,7 @@ impl Merge {
             waiting: files.iter().map(|_| None).collect(),
         };
         for (number, file) in files.iter().enumerate() {
-            merge
-                .runs
-                .push(Records::new(rewound(file).map_err(PlanError::Spool)?));
+            merge.runs.push(Records::new(rewound(file)));
             merge.advance(number)?;
         }
         Ok(merge)
@@ -217,16 +278,19 @@ impl Merge {
 }
 
 impl Iterator for Merge {
-    type Item = Result<Entry, PlanError>;
+    type Item = Result<Keyed, PlanError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Reverse((_, run)) = self.heads.pop()?;
+        let Reverse((key, run)) = self.heads.pop()?;
         let entry = self.waiting[run]
             .take()
             .expect("a run in the heap has an entry waiting");
         match self.advance(run) {
-            Ok(()) => Some(Ok(entry)),
+            Ok(()) => Some(Ok((key, entry))),
             Err(error) => Some(Err(error)),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

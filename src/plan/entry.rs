@@ -120,7 +120,14 @@ impl Entry {
     pub fn sort_key(&self) -> Vec<u8> {
         let mut key = vec![self.section() as u8];
         let mut text = |part: &str| {
-            key.extend_from_slice(part.as_bytes());
+            // A NUL inside a text is followed by 0xFF, which UTF-8 never holds; one that
+            // ends it is not: "a" stays before "a\0".
+            for &byte in part.as_bytes() {
+                key.push(byte);
+                if byte == 0 {
+                    key.push(0xFF);
+                }
+            }
             key.push(0);
         };
         match self {

@@ -86,6 +86,7 @@ pub struct SourceReport {
     pub changed_users: u64,
     pub changed_groups: u64,
     pub requests: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 

@@ -3,7 +3,7 @@
 //! A plan is never whole in memory. The rules push [`Entry`]s into a [`Builder`], which
 //! sorts them (on disk when they are many); what comes out is a [`Plan`]: a small head and
 //! entries to iterate over, as often as needed. A dry run prints it, the guard judges its
-//! totals, apply executes its actions, the history keeps it.
+//! totals, apply executes its actions, the history keeps it, `report` puts it into words.
 
 pub mod account;
 pub mod action;
@@ -12,6 +12,7 @@ pub mod entry;
 pub mod guard;
 pub mod head;
 pub mod link;
+pub mod report;
 pub mod spool;
 
 pub use account::{Account, Role};
@@ -20,4 +21,4 @@ pub use builder::Builder;
 pub use entry::{Entry, Section};
 pub use head::{Asked, Guard, Head, Limit, Mode, SourceReport, SourceStatus, Status};
 pub use link::{GroupLink, Groups, Link, LinkState};
-pub use spool::{Plan, PlanError};
+pub use spool::{OutcomeTally, Plan, PlanError};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -16,8 +16,22 @@ use super::head::Head;
 pub enum PlanError {
     #[error("could not keep the plan in the temporary folder; is it full?")]
     Spool(#[source] io::Error),
+    #[error("could not write the plan")]
+    Write(#[source] io::Error),
+    #[error("could not read the kept plan")]
+    Read(#[source] io::Error),
     #[error("the kept plan cannot be read; it is damaged or of another version")]
-    Decode(#[source] postcard::Error),
+    Decode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the kept plan is cut short: {found} of {expected} entries are there")]
+    CutShort { found: u64, expected: u64 },
+}
+
+/// How many actions came to what end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct OutcomeTally {
+    pub done: u64,
+    pub failed: u64,
+    pub skipped: u64,
 }
 
 /// A head, and entries in order.
@@ -48,44 +62,65 @@ impl Plan {
     pub fn entries(&self) -> Box<dyn Iterator<Item = Result<Entry, PlanError>> + Send + '_> {
         match &self.entries {
             Entries::Memory(entries) => Box::new(entries.iter().cloned().map(Ok)),
-            Entries::File(file) => match rewound(file) {
-                Ok(reader) => Box::new(Records::new(reader)),
-                Err(cause) => Box::new(std::iter::once(Err(PlanError::Spool(cause)))),
-            },
+            Entries::File(file) => Box::new(Records::new(rewound(file))),
         }
     }
 
     /// The actions, in the order in which they are to be carried out.
     pub fn actions(&self) -> impl Iterator<Item = Result<Action, PlanError>> + Send + '_ {
-        self.entries()
-            .take_while(|entry| {
-                entry
-                    .as_ref()
-                    .map_or(true, |entry| entry.section() == Section::Actions)
-            })
-            .filter_map(|entry| match entry {
-                Ok(Entry::Action(action)) => Some(Ok(action)),
-                Ok(_) => None,
-                Err(error) => Some(Err(error)),
-            })
+        self.entries().map_while(|entry| match entry {
+            Ok(Entry::Action(action)) => Some(Ok(action)),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// Every entry, in order; an action with what became of it, None for a plan that was not
+    /// applied.
+    pub fn entries_with_outcomes(
+        &self,
+    ) -> impl Iterator<Item = Result<(Entry, Option<Outcome>), PlanError>> + Send + '_ {
+        // Actions come before all else, so that an action's number is its place.
+        self.entries().zip(0u64..).map(|(entry, number)| {
+            let entry = entry?;
+            let outcome = match &self.outcomes {
+                Some(exceptions) if entry.section() == Section::Actions => {
+                    Some(exceptions.get(&number).cloned().unwrap_or(Outcome {
+                        status: OutcomeStatus::Done,
+                        error: None,
+                        attempts: 1,
+                    }))
+                }
+                _ => None,
+            };
+            Ok((entry, outcome))
+        })
     }
 
     /// The actions with what became of them; None for a plan that was not applied.
     pub fn actions_with_outcomes(
         &self,
     ) -> impl Iterator<Item = Result<(Action, Option<Outcome>), PlanError>> + Send + '_ {
-        self.actions().enumerate().map(|(number, action)| {
-            let outcome = self.outcomes.as_ref().map(|exceptions| {
-                exceptions
-                    .get(&(number as u64))
-                    .cloned()
-                    .unwrap_or(Outcome {
-                        status: OutcomeStatus::Done,
-                        error: None,
-                        attempts: 1,
-                    })
-            });
-            Ok((action?, outcome))
+        self.entries_with_outcomes().map_while(|row| match row {
+            Ok((Entry::Action(action), outcome)) => Some(Ok((action, outcome))),
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
+        })
+    }
+
+    /// None for a plan that was not applied.
+    pub fn tally(&self) -> Option<OutcomeTally> {
+        let exceptions = self.outcomes.as_deref()?;
+        let count = |status| {
+            let found = exceptions.values().filter(|o| o.status == status).count();
+            found as u64
+        };
+        let failed = count(OutcomeStatus::Failed);
+        let skipped = count(OutcomeStatus::Skipped);
+        Some(OutcomeTally {
+            done: self.action_count().saturating_sub(failed + skipped),
+            failed,
+            skipped,
         })
     }
 
@@ -115,27 +150,39 @@ impl Plan {
     pub fn write(&self, out: impl Write) -> Result<(), PlanError> {
         let mut out = BufWriter::new(out);
         let prologue = Prologue {
-            head: serde_json::to_string(&self.head).map_err(|e| PlanError::Spool(e.into()))?,
+            head: serde_json::to_string(&self.head).map_err(|e| PlanError::Write(e.into()))?,
             outcomes: self.outcomes.as_deref().cloned(),
         };
-        write_record(&mut out, &prologue)?;
+        write_record(&mut out, &prologue).map_err(PlanError::Write)?;
         for entry in self.entries() {
-            write_record(&mut out, &entry?)?;
+            write_record(&mut out, &entry?).map_err(PlanError::Write)?;
         }
-        out.flush().map_err(PlanError::Spool)
+        out.flush().map_err(PlanError::Write)
     }
 
-    /// Reads a plan that [`Plan::write`] wrote.
+    /// Reads a plan that [`Plan::write`] wrote, or says that it is not whole.
     pub fn read(input: impl Read) -> Result<Plan, PlanError> {
         let mut input = BufReader::new(input);
-        let prologue: Prologue = read_record(&mut input)?.ok_or_else(|| {
-            PlanError::Spool(io::Error::new(io::ErrorKind::UnexpectedEof, "empty plan"))
+        let prologue: Prologue = read_record(&mut input)?.ok_or(PlanError::CutShort {
+            found: 0,
+            expected: 1,
         })?;
-        let head = serde_json::from_str(&prologue.head)
-            .map_err(|e| PlanError::Spool(io::Error::other(e)))?;
-        let mut file = tempfile::tempfile().map_err(PlanError::Spool)?;
-        io::copy(&mut input, &mut file).map_err(PlanError::Spool)?;
+        let head: Head =
+            serde_json::from_str(&prologue.head).map_err(|e| PlanError::Decode(e.into()))?;
+        let mut out = BufWriter::new(tempfile::tempfile().map_err(PlanError::Spool)?);
+        let mut found = 0;
+        while let Some(bytes) = read_bytes(&mut input)? {
+            write_bytes(&mut out, &bytes).map_err(PlanError::Spool)?;
+            found += 1;
+        }
+        let file = out
+            .into_inner()
+            .map_err(|e| PlanError::Spool(e.into_error()))?;
         let mut plan = Plan::new(head, Entries::File(Arc::new(file)));
+        let expected = plan.action_count() + plan.head.lists.values().sum::<u64>();
+        if found != expected {
+            return Err(PlanError::CutShort { found, expected });
+        }
         plan.outcomes = prologue.outcomes.map(Arc::new);
         Ok(plan)
     }
@@ -151,14 +198,14 @@ struct Prologue {
 
 /// A reader of its own from the start of a shared file: `pread`-like, so that two readers of
 /// one plan do not move each other.
-pub(super) fn rewound(file: &Arc<File>) -> io::Result<BufReader<At>> {
-    Ok(BufReader::with_capacity(
+pub(super) fn rewound(file: &Arc<File>) -> BufReader<At> {
+    BufReader::with_capacity(
         64 * 1024,
         At {
             file: file.clone(),
             offset: 0,
         },
-    ))
+    )
 }
 
 pub(super) struct At {
@@ -172,16 +219,6 @@ impl Read for At {
         let read = self.file.read_at(buffer, self.offset)?;
         self.offset += read as u64;
         Ok(read)
-    }
-}
-
-impl Seek for At {
-    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
-        match position {
-            SeekFrom::Start(offset) => self.offset = offset,
-            _ => return Err(io::Error::from(io::ErrorKind::Unsupported)),
-        }
-        Ok(self.offset)
     }
 }
 
@@ -208,27 +245,51 @@ impl<R: Read, T: DeserializeOwned> Iterator for Records<R, T> {
     }
 }
 
-pub(super) fn write_record<T: Serialize>(
-    out: &mut impl Write,
-    record: &T,
-) -> Result<(), PlanError> {
-    let bytes = postcard::to_stdvec(record).map_err(PlanError::Decode)?;
+pub(super) fn write_record<T: Serialize>(out: &mut impl Write, record: &T) -> io::Result<()> {
+    write_bytes(out, &postcard::to_stdvec(record).map_err(io::Error::other)?)
+}
+
+fn write_bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     let length = u32::try_from(bytes.len()).expect("no entry reaches 4 GiB");
-    out.write_all(&length.to_le_bytes())
-        .map_err(PlanError::Spool)?;
-    out.write_all(&bytes).map_err(PlanError::Spool)
+    out.write_all(&length.to_le_bytes())?;
+    out.write_all(bytes)
 }
 
 fn read_record<T: DeserializeOwned>(input: &mut impl Read) -> Result<Option<T>, PlanError> {
-    let mut length = [0; 4];
-    match input.read_exact(&mut length) {
-        Ok(()) => {}
-        Err(end) if end.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        Err(cause) => return Err(PlanError::Spool(cause)),
+    match read_bytes(input)? {
+        Some(bytes) => postcard::from_bytes(&bytes)
+            .map(Some)
+            .map_err(|e| PlanError::Decode(e.into())),
+        None => Ok(None),
     }
-    let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
-    input.read_exact(&mut bytes).map_err(PlanError::Spool)?;
-    postcard::from_bytes(&bytes)
-        .map(Some)
-        .map_err(PlanError::Decode)
 }
+
+/// The next record's bytes; None at the end, an error within a record.
+fn read_bytes(input: &mut impl Read) -> Result<Option<Vec<u8>>, PlanError> {
+    let mut length = Vec::with_capacity(4);
+    input
+        .by_ref()
+        .take(4)
+        .read_to_end(&mut length)
+        .map_err(PlanError::Read)?;
+    if length.is_empty() {
+        return Ok(None);
+    }
+    let ended = || PlanError::Decode("a record ends too early".into());
+    let length: [u8; 4] = length.try_into().map_err(|_| ended())?;
+    let length = u64::from(u32::from_le_bytes(length));
+    // Grows as it reads: a damaged length does not ask for gigabytes.
+    let mut bytes = Vec::new();
+    input
+        .by_ref()
+        .take(length)
+        .read_to_end(&mut bytes)
+        .map_err(PlanError::Read)?;
+    if bytes.len() as u64 != length {
+        return Err(ended());
+    }
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests;
