@@ -42,7 +42,7 @@ pub fn pick(seed: u64, group: u64, size: usize, people: usize) -> impl Iterator<
     let mut step = if count == 0 {
         1
     } else {
-        (chance >> 20) % count | 1
+        ((chance >> 20) % count) | 1
     };
     while count > 0 && common(step, count) != 1 {
         step += 1;

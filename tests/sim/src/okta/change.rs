@@ -57,7 +57,10 @@ impl Org {
 
     fn touch(&mut self, at: Millis, user: u32) {
         let record = &mut self.users[user as usize];
-        record.before = Some((record.updated, record.status));
+        // Two changes of one request are one change to the index.
+        if record.updated != at {
+            record.before = Some((record.updated, record.status));
+        }
         self.by_updated.remove(&(record.updated, user));
         record.updated = at;
         self.by_updated.insert((at, user));

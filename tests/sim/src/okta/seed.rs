@@ -86,7 +86,7 @@ pub fn found(seed: u64, users: usize, groups: usize, memberships: usize) -> Org 
         GroupKind::Okta,
         people(2..4),
     );
-    add(&mut org, "West Coast users", GroupKind::Okta, people(4..12));
+    add(&mut org, "West Coast users", GroupKind::Okta, people(4..14));
     add(&mut org, "Nobody yet", GroupKind::Okta, Vec::new());
     // Groups brought in from elsewhere may share a name.
     add(&mut org, "Projekt Übermut", GroupKind::App, people(0..4));
