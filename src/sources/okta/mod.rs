@@ -1,0 +1,1 @@
+//! Okta: people, groups and assignments over the management API.
