@@ -3,5 +3,6 @@
 //! The rooms, in the order data flows: source → directory → rules → plan → target.
 
 pub mod directory;
+pub mod http;
 pub mod plan;
 pub mod sources;
