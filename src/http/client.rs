@@ -89,6 +89,8 @@ pub struct Http {
 impl Http {
     pub fn open(options: Options) -> Result<Http, HttpError> {
         let mut builder = Client::builder()
+            // Whatever other backend a dependency may have switched on.
+            .use_rustls_tls()
             .user_agent(concat!("rosterd/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECT_TIMEOUT)
             .read_timeout(options.timeout)
@@ -175,9 +177,9 @@ impl Http {
                 Err(error) if !error.worth_retrying() => return Err(error),
                 Err(error) => error,
                 Ok(response) => {
-                    let pause =
-                        self.budget
-                            .observe(bucket, response.status, &response.headers);
+                    let pause = self
+                        .budget
+                        .observe(bucket, response.status, &response.headers);
                     if response.status.is_success() {
                         match decode(&response) {
                             Ok(value) => return Ok(value),
@@ -192,7 +194,10 @@ impl Http {
                         if started.elapsed() + pause > policy.patience {
                             return Err(throttled(what, &host, pause));
                         }
-                        debug!(wait_ms = pause.as_millis() as u64, "{host} asks for a pause");
+                        debug!(
+                            wait_ms = pause.as_millis() as u64,
+                            "{host} asks for a pause"
+                        );
                         continue;
                     } else if response.status == StatusCode::UNAUTHORIZED
                         && !renewed

@@ -10,7 +10,9 @@ use reqwest::header::HeaderMap;
 
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    #[error("{what}: cannot reach {host}: {reason}; check the host name, the network and any proxy")]
+    #[error(
+        "{what}: cannot reach {host}: {reason}; check the host name, the network and any proxy"
+    )]
     Unreachable {
         what: String,
         host: String,
