@@ -418,7 +418,9 @@ mod tests {
         let mut parts = claims.split('.');
         let body = parts.nth(1).unwrap();
         use base64::Engine as _;
-        let body = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(body).unwrap();
+        let body = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(body)
+            .unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         let iat = body["iat"].as_i64().unwrap();
         assert!((iat - later.as_second()).abs() <= 2);

@@ -18,8 +18,7 @@ use crate::http::{Call, Chain, Http, HttpError, Pacing, Policy, Response, Signer
 use crate::sources::FetchError;
 
 /// Asks Okta to leave out what nobody reads here. Only all three together make it faster.
-const LEAN: &str =
-    r#"application/json; okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus""#;
+const LEAN: &str = r#"application/json; okta-response="omitCredentials,omitCredentialsLinks,omitTransitioningToStatus""#;
 
 /// What an address is: whose limits it counts against, and what it needs.
 #[derive(Clone, Copy)]
@@ -218,10 +217,7 @@ impl Pages<'_> {
             return Ok(None);
         };
         self.chain.step(&url)?;
-        let answer = self
-            .client
-            .get(&self.what, self.kind, &url, decode)
-            .await?;
+        let answer = self.client.get(&self.what, self.kind, &url, decode).await?;
         self.began = self.began.or(answer.at);
         self.next = answer.next;
         Ok(Some(answer.value))
@@ -316,7 +312,10 @@ mod tests {
         assert_eq!(next_of(&headers(&[next, own])), found);
         assert_eq!(next_of(&headers(&[&format!("{own}, {next}")])), found);
         assert_eq!(next_of(&headers(&[&format!("{next},{own}")])), found);
-        assert_eq!(next_of(&headers(&["<https://x.test/a>;rel=next"])), Some("https://x.test/a"));
+        assert_eq!(
+            next_of(&headers(&["<https://x.test/a>;rel=next"])),
+            Some("https://x.test/a")
+        );
         assert_eq!(next_of(&headers(&[own])), None);
         assert_eq!(next_of(&headers(&[])), None);
     }

@@ -305,7 +305,10 @@ mod tests {
     fn status_decides_who_is_active() {
         let with = |status: &str, pending: bool| {
             let reading = Reading::new(&BTreeSet::new(), pending);
-            convert(&reading, serde_json::json!({"id": "00u1", "status": status}))
+            convert(
+                &reading,
+                serde_json::json!({"id": "00u1", "status": status}),
+            )
         };
         for status in ["ACTIVE", "PASSWORD_EXPIRED", "LOCKED_OUT", "RECOVERY"] {
             assert!(with(status, false).unwrap().active, "{status}");

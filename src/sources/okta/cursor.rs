@@ -51,8 +51,10 @@ pub struct Position {
     pub gone: BTreeMap<String, Timestamp>,
     /// The group of all users, whose members are derived and not read.
     pub everyone: Option<String>,
-    /// A digest of the groups assigned to the application.
+    /// A digest of the groups assigned to the application; None when it has to be read again.
     pub app_groups: Option<String>,
+    /// Who is assigned to it directly, while they are few: see `assigned.rs`.
+    pub direct: Option<BTreeSet<String>>,
 }
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -98,6 +100,7 @@ impl Position {
             gone: BTreeMap::new(),
             everyone: None,
             app_groups: None,
+            direct: None,
         }
     }
 
@@ -117,7 +120,8 @@ impl Position {
 
     pub fn write(mut self) -> Cursor {
         let from = self.users_from.min(self.groups_from);
-        self.members_read.retain(|_, moved| *moved >= self.groups_from);
+        self.members_read
+            .retain(|_, moved| *moved >= self.groups_from);
         self.gone.retain(|_, at| *at >= from);
         self.log.forget();
         Cursor(serde_json::to_string(&self).expect("a position always serialises"))
@@ -182,7 +186,11 @@ mod tests {
         position.members_read.insert("00g2".into(), at(-600));
         let back = Position::read(&position.write(), "s").unwrap();
         assert_eq!(back.users_from, at(-120));
-        assert_eq!(back.members_read.len(), 1, "what is out of the overlap goes");
+        assert_eq!(
+            back.members_read.len(),
+            1,
+            "what is out of the overlap goes"
+        );
     }
 
     #[test]

@@ -159,9 +159,15 @@ mod tests {
     fn a_missing_permission_is_named() {
         let forbidden = || answered(403, r#"{"errorCode":"E0000006"}"#);
         let told = text(forbidden(), Need::Logs, SignIn::ServiceApp);
-        assert!(told.contains("okta.logs.read") && told.contains("E0000006"), "{told}");
+        assert!(
+            told.contains("okta.logs.read") && told.contains("E0000006"),
+            "{told}"
+        );
         let told = text(forbidden(), Need::Users, SignIn::ApiToken);
-        assert!(told.contains("view users") && !told.contains("scope"), "{told}");
+        assert!(
+            told.contains("view users") && !told.contains("scope"),
+            "{told}"
+        );
     }
 
     #[test]

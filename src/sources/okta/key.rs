@@ -50,7 +50,10 @@ impl SigningKey {
     fn try_out(&self) -> Result<(), String> {
         jsonwebtoken::crypto::sign(b"", &self.key, self.algorithm)
             .map(|_| ())
-            .map_err(|_| "the private key cannot sign; RSA needs 2048 bits or more, EC the curve P-256".to_owned())
+            .map_err(|_| {
+                "the private key cannot sign; RSA needs 2048 bits or more, EC the curve P-256"
+                    .to_owned()
+            })
     }
 }
 
@@ -193,8 +196,12 @@ mod tests {
 
     #[test]
     fn a_key_in_pem_and_as_a_jwk_signs_the_same() {
-        let (pem, jwk) = (SigningKey::read(RSA_PEM).unwrap(), SigningKey::read(RSA_JWK).unwrap());
-        let sign = |it: &SigningKey| jsonwebtoken::crypto::sign(b"x", &it.key, it.algorithm).unwrap();
+        let (pem, jwk) = (
+            SigningKey::read(RSA_PEM).unwrap(),
+            SigningKey::read(RSA_JWK).unwrap(),
+        );
+        let sign =
+            |it: &SigningKey| jsonwebtoken::crypto::sign(b"x", &it.key, it.algorithm).unwrap();
         assert_eq!(sign(&pem), sign(&jwk));
         assert_eq!(jwk.id.as_deref(), Some("test-rsa"));
     }
@@ -212,12 +219,18 @@ mod tests {
         for (text, wanted) in [
             (public, "private key is needed"),
             ("-----BEGIN EC PRIVATE KEY-----\nc2VjcmV0", "openssl pkcs8"),
-            ("-----BEGIN ENCRYPTED PRIVATE KEY-----\nc2VjcmV0", "passphrase"),
+            (
+                "-----BEGIN ENCRYPTED PRIVATE KEY-----\nc2VjcmV0",
+                "passphrase",
+            ),
             ("c2VjcmV0", "neither PEM nor a JWK"),
             (r#"{"kty":"oct","d":"c2VjcmV0"}"#, "neither"),
         ] {
             let told = SigningKey::read(text).err().unwrap();
-            assert!(told.contains(wanted) && !told.contains("c2VjcmV0"), "{told}");
+            assert!(
+                told.contains(wanted) && !told.contains("c2VjcmV0"),
+                "{told}"
+            );
         }
     }
 }

@@ -134,8 +134,6 @@ impl Event {
 pub struct ErrorBody {
     #[serde(default, rename = "errorCode")]
     pub code: Option<String>,
-    #[serde(default, rename = "errorSummary")]
-    pub summary: Option<String>,
 }
 
 /// A record that could not be decoded, with its id where at least that was legible.
@@ -151,12 +149,22 @@ pub type Records<T> = Vec<Result<T, Illegible>>;
 ///
 /// The common case is decoded in one pass. Only when that fails is each record looked at on
 /// its own; a body that is not even a JSON list is an error of the page.
-pub fn records<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<Records<T>, serde_json::Error> {
+pub fn records<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<Records<T>, String> {
     if let Ok(all) = serde_json::from_slice::<Vec<T>>(body) {
         return Ok(all.into_iter().map(Ok).collect());
     }
-    let raw: Vec<&RawValue> = serde_json::from_slice(body)?;
+    let raw: Vec<&RawValue> =
+        serde_json::from_slice(body).map_err(|_| "not a list in JSON".to_owned())?;
     Ok(raw.into_iter().map(record).collect())
+}
+
+/// Decodes one object. What is not JSON at all, or not an object, is an error of the answer.
+pub fn one<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<Result<T, Illegible>, String> {
+    let raw: &RawValue = serde_json::from_slice(body).map_err(|_| "not JSON".to_owned())?;
+    match raw.get().starts_with('{') {
+        true => Ok(record(raw)),
+        false => Err("not an object".to_owned()),
+    }
 }
 
 fn record<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, Illegible> {
