@@ -20,4 +20,4 @@ pub use budget::{Budget, Pacing};
 pub use client::{Call, Http, Options, Response, Signer, set_authorization};
 pub use error::{HttpError, StatusError};
 pub use page::{Chain, same_origin};
-pub use retry::Policy;
+pub use retry::{Policy, answered_at};
