@@ -94,12 +94,7 @@ fn differences(old: &Company, new: &Company) -> Vec<Change> {
             changes.push(Change::MemberAdded(group.clone(), member.clone()));
         }
         for member in before.difference(members) {
-            // A deleted user keeps its memberships, as Graph's do.
-            let deleted =
-                matches!(member, Member::User(id) if !new.users.contains_key(id.as_str()));
-            if !deleted {
-                changes.push(Change::MemberRemoved(group.clone(), member.clone()));
-            }
+            changes.push(Change::MemberRemoved(group.clone(), member.clone()));
         }
     }
     for id in old.groups.keys().filter(|id| !new.groups.contains_key(*id)) {
