@@ -151,7 +151,8 @@ pub fn next_from(began: Timestamp, mut stamps: Vec<Timestamp>) -> Timestamp {
     let from = back(began, OVERLAP);
     stamps.sort_unstable();
     match stamps.len().checked_sub(OVERLAP_CHANGES) {
-        Some(first) => from.max(stamps[first].min(began)),
+        // `Date` has whole seconds, so a stamp may be later within the same one.
+        Some(first) => from.max(stamps[first].min(began + SignedDuration::from_secs(1))),
         None => from,
     }
 }
@@ -219,7 +220,7 @@ mod tests {
         let many = (0..1000).map(|n| at(-n / 10)).collect();
         assert_eq!(next_from(at(0), many), at(-14));
         let future = vec![at(900); 1000];
-        assert_eq!(next_from(at(0), future), at(0));
+        assert_eq!(next_from(at(0), future), at(1));
     }
 
     #[test]
