@@ -291,11 +291,13 @@ async fn an_incremental_round_keeps_up_with_every_kind_of_change() {
     let effective = truth["assignments"]["effective"]
         .as_array()
         .expect("a list");
-    let outsider = world.user(|it| {
+    let outside = |it: &Value| {
         it["status"] == "ACTIVE"
             && !members.iter().any(|id| it["id"] == id.as_str())
             && !effective.iter().any(|other| it["id"] == other["id"])
-    });
+    };
+    let outsider = world.user(outside);
+    let assignee = world.user(|it| outside(it) && it["id"] != outsider.as_str());
     let leaver = members[0].clone();
     type Step<'a> = (&'a str, String, Value);
     let steps: Vec<Step> = vec![
@@ -354,10 +356,10 @@ async fn an_incremental_round_keeps_up_with_every_kind_of_change() {
             "groups".into(),
             json!({"profile": {"name": "New"}, "members": [user]}),
         ),
-        ("POST", format!("assignments/{outsider}"), Value::Null),
+        ("POST", format!("assignments/{assignee}"), Value::Null),
         ("POST", format!("assignments/{group}"), Value::Null),
         ("DELETE", format!("assignments/{group}"), Value::Null),
-        ("DELETE", format!("assignments/{outsider}"), Value::Null),
+        ("DELETE", format!("assignments/{assignee}"), Value::Null),
         ("DELETE", format!("users/{leaver}"), Value::Null),
         ("DELETE", format!("groups/{group}"), Value::Null),
     ];

@@ -64,6 +64,12 @@ pub struct AssignmentHints {
     pub more: bool,
 }
 
+/// A list of ids, or None when a record of it is illegible; and when it was read.
+type Listed = (Option<BTreeSet<String>>, Option<Timestamp>);
+
+/// The same for one page.
+type Page = Result<Option<Vec<String>>, String>;
+
 /// How the assignments are after a look at what changed.
 pub enum Outcome {
     Same,
@@ -82,7 +88,7 @@ fn is_direct(record: &AppUserRecord) -> bool {
 }
 
 /// The direct assignments on a page, or None when one cannot be told.
-fn direct_page(body: &[u8]) -> Result<Option<Vec<String>>, String> {
+fn direct_page(body: &[u8]) -> Page {
     let records: Records<AppUserRecord> = wire::records(body)?;
     let legible: Option<Vec<AppUserRecord>> = records.into_iter().map(Result::ok).collect();
     Ok(legible.map(|records| {
@@ -91,7 +97,7 @@ fn direct_page(body: &[u8]) -> Result<Option<Vec<String>>, String> {
     }))
 }
 
-fn group_page(body: &[u8]) -> Result<Option<Vec<String>>, String> {
+fn group_page(body: &[u8]) -> Page {
     let records: Records<AppGroupRecord> = wire::records(body)?;
     let ids = records.into_iter().map(|record| Some(record.ok()?.id));
     Ok(ids.collect())
@@ -119,10 +125,7 @@ impl OktaSource {
         })
     }
 
-    pub(super) async fn app_groups(
-        &self,
-        application: &str,
-    ) -> Result<(Option<BTreeSet<String>>, Option<Timestamp>), FetchError> {
+    pub(super) async fn app_groups(&self, application: &str) -> Result<Listed, FetchError> {
         self.app_list(application, "groups", GROUPS_A_PAGE, group_page)
             .await
     }
@@ -132,8 +135,8 @@ impl OktaSource {
         application: &str,
         list: &str,
         limit: &str,
-        decode: fn(&[u8]) -> Result<Option<Vec<String>>, String>,
-    ) -> Result<(Option<BTreeSet<String>>, Option<Timestamp>), FetchError> {
+        decode: fn(&[u8]) -> Page,
+    ) -> Result<Listed, FetchError> {
         let path = ["apps", application, list];
         let url = self.client.url(&path, &[("limit", limit)]);
         let what = format!("the {list} assigned to application {application}");

@@ -171,7 +171,9 @@ impl OktaSource {
                 }
                 send(sink, changes).await?;
                 // Only now: its members must not come before the group.
-                named.map(|id| everyone.found(id));
+                if let Some(id) = named {
+                    everyone.found(id);
+                }
                 for id in to_read {
                     if ahead.send(id).await.is_err() {
                         return Ok(seen);
