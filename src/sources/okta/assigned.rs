@@ -10,7 +10,6 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, future, stream};
-use jiff::Timestamp;
 
 use super::OktaSource;
 use super::client::ASSIGNMENTS;
@@ -35,7 +34,6 @@ const MOST_LOOKS: usize = 20;
 pub struct Assignments {
     pub groups: BTreeSet<String>,
     pub direct: BTreeSet<String>,
-    pub began: Option<Timestamp>,
 }
 
 impl Assignments {
@@ -64,8 +62,8 @@ pub struct AssignmentHints {
     pub more: bool,
 }
 
-/// A list of ids, or None when a record of it is illegible; and when it was read.
-type Listed = (Option<BTreeSet<String>>, Option<Timestamp>);
+/// A list of ids, or None when a record of it is illegible.
+type Listed = Option<BTreeSet<String>>;
 
 /// The same for one page.
 type Page = Result<Option<Vec<String>>, String>;
@@ -114,15 +112,8 @@ impl OktaSource {
             self.app_list(application, "users", USERS_A_PAGE, direct_page),
         )
         .await?;
-        let ((groups, began), (direct, also)) = (groups, direct);
-        Ok(match (groups, direct) {
-            (Some(groups), Some(direct)) => Some(Assignments {
-                groups,
-                direct,
-                began: [began, also].into_iter().flatten().min(),
-            }),
-            _ => None,
-        })
+        let both = groups.zip(direct);
+        Ok(both.map(|(groups, direct)| Assignments { groups, direct }))
     }
 
     pub(super) async fn app_groups(&self, application: &str) -> Result<Listed, FetchError> {
@@ -148,7 +139,7 @@ impl OktaSource {
                 _ => all = None,
             }
         }
-        Ok((all, pages.began()))
+        Ok(all)
     }
 
     /// Brings the assignments up to date with what the log says. `groups` is the list of
@@ -186,11 +177,7 @@ impl OktaSource {
                 return Ok(Outcome::Same);
             }
             if clear {
-                return Ok(Outcome::Changed(Assignments {
-                    groups,
-                    direct,
-                    began: None,
-                }));
+                return Ok(Outcome::Changed(Assignments { groups, direct }));
             }
         }
         Ok(match self.assignments(application).await? {

@@ -87,7 +87,7 @@ impl OktaSource {
                 users.nameless, groups.nameless
             ));
         }
-        if let (Some(application), Some((listed, _))) = (application, app_groups) {
+        if let (Some(application), Some(listed)) = (application, app_groups) {
             let outcome = match listed {
                 None => Outcome::Illegible,
                 Some(listed) => {
