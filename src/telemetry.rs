@@ -15,5 +15,9 @@ pub fn start(level: &str, json: bool) {
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
     // A second start (tests in one process) changes nothing.
-    let _ = if json { logs.json().try_init() } else { logs.try_init() };
+    let _ = if json {
+        logs.json().try_init()
+    } else {
+        logs.try_init()
+    };
 }

@@ -29,15 +29,22 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     let saved = json::read_actions(std::io::BufReader::new(file))
         .with_context(|| format!("{} is not a saved plan", args.file.display()))?;
     let sync = app::open(loaded, progress())?;
-    let intent = Intent::Exactly { digest: saved.digest.clone() };
+    let intent = Intent::Exactly {
+        digest: saved.digest.clone(),
+    };
     let run = sync.run(saved.asked.clone(), intent, clock::now()).await?;
     if run.moved {
-        show_moved(&saved.actions, &run.plan)?;
+        let shown: Vec<Action> = saved.actions().collect::<Result<_, _>>()?;
+        show_moved(&shown, &run.plan)?;
         anyhow::bail!(
             "nothing was applied: the plan comes out otherwise than it was saved; make a new one with 'rosterd plan --out'"
         );
     }
-    let format = if args.format == Output::Json { Format::Json } else { Format::Text };
+    let format = if args.format == Output::Json {
+        Format::Json
+    } else {
+        Format::Text
+    };
     plan::print(&run.plan, format)?;
     Ok(exit_of(&run.plan))
 }
@@ -56,10 +63,20 @@ pub fn show_moved(shown: &[Action], now: &Plan) -> anyhow::Result<()> {
         }
     }
     for action in left {
-        eprintln!("no longer: {} {} {}", action.portal, action.op.as_str(), action.key);
+        eprintln!(
+            "no longer: {} {} {}",
+            action.portal,
+            action.op.as_str(),
+            action.key
+        );
     }
     for action in &new {
-        eprintln!("new: {} {} {}", action.portal, action.op.as_str(), action.key);
+        eprintln!(
+            "new: {} {} {}",
+            action.portal,
+            action.op.as_str(),
+            action.key
+        );
     }
     Ok(())
 }

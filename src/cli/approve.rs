@@ -5,8 +5,8 @@ use anyhow::{Context, bail};
 use crate::app;
 use crate::clock;
 use crate::config::Loaded;
-use crate::plan::report::Format;
 use crate::plan::Status;
+use crate::plan::report::Format;
 use crate::sync::Intent;
 
 use super::apply::show_moved;
@@ -29,22 +29,39 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         .run(&args.run)?
         .with_context(|| format!("there is no run '{}'; 'rosterd runs' lists them", args.run))?;
     if record.head.status != Status::Held {
-        bail!("run {} is not held: it is {}", args.run, record.head.status.as_str());
+        bail!(
+            "run {} is not held: it is {}",
+            args.run,
+            record.head.status.as_str()
+        );
     }
     match sync.held()? {
         Some(held) if held.head.run == args.run => {}
-        _ => bail!("run {} is held no longer: a later run took its place", args.run),
+        _ => bail!(
+            "run {} is held no longer: a later run took its place",
+            args.run
+        ),
     }
     let shown = sync.plan_of(&args.run)?;
-    let intent =
-        Intent::Approve { run: args.run.clone(), digest: record.head.digest.clone() };
-    let run = sync.run(record.head.asked.clone(), intent, clock::now()).await?;
-    let format = if args.format == Output::Json { Format::Json } else { Format::Text };
+    let intent = Intent::Approve {
+        run: args.run.clone(),
+        digest: record.head.digest.clone(),
+    };
+    let run = sync
+        .run(record.head.asked.clone(), intent, clock::now())
+        .await?;
+    let format = if args.format == Output::Json {
+        Format::Json
+    } else {
+        Format::Text
+    };
     if run.moved {
         let shown: Vec<_> = shown.actions().collect::<Result<_, _>>()?;
         plan::print(&run.plan, format)?;
         show_moved(&shown, &run.plan)?;
-        bail!("nothing was applied: the plan comes out otherwise than the held one; look at the new one, then sync again");
+        bail!(
+            "nothing was applied: the plan comes out otherwise than the held one; look at the new one, then sync again"
+        );
     }
     plan::print(&run.plan, format)?;
     Ok(exit_of(&run.plan))

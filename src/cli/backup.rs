@@ -26,6 +26,10 @@ pub fn restore(args: &Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     room::verify(&args.file)?;
     let store = app::open_store(&loaded.settings)?;
     let summary = room::restore(store.engine(), &args.file)?;
-    println!("{} rows restored from {}", summary.rows, args.file.display());
+    println!(
+        "{} rows restored from {}",
+        summary.rows,
+        args.file.display()
+    );
     Ok(Exit::Done)
 }

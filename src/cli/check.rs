@@ -15,8 +15,11 @@ pub struct Args {
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     let sync = app::open(loaded, std::sync::Arc::new(()))?;
-    let mut lines: Vec<(String, bool, String)> =
-        vec![("settings".to_owned(), true, "can be read, and fit together".to_owned())];
+    let mut lines: Vec<(String, bool, String)> = vec![(
+        "settings".to_owned(),
+        true,
+        "can be read, and fit together".to_owned(),
+    )];
     for (name, source) in &sync.sources {
         for finding in source.check().await {
             lines.push((format!("source {name}"), finding.ok, finding.text));

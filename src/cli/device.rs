@@ -47,14 +47,23 @@ pub fn open_mdm(loaded: &Loaded, portal: &str) -> anyhow::Result<Store> {
     known_portal(loaded, portal)?;
     if loaded.settings.portals[portal].kind != PortalKind::Mdm {
         let kind = loaded.settings.portals[portal].kind;
-        return Err(Usage(format!("portal '{portal}' is a {kind}; only an mdm portal has devices and policies")).into());
+        return Err(Usage(format!(
+            "portal '{portal}' is a {kind}; only an mdm portal has devices and policies"
+        ))
+        .into());
     }
     app::open_store(&loaded.settings)
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     match args {
-        Args::Set { id, portal, name, assigned_to, policy } => {
+        Args::Set {
+            id,
+            portal,
+            name,
+            assigned_to,
+            policy,
+        } => {
             let store = open_mdm(loaded, &portal)?;
             let mut device = store.device(&portal, &id)?.unwrap_or_else(|| LocalDevice {
                 id: id.clone(),
@@ -67,7 +76,9 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             }
             if let Some(key) = assigned_to.map(|key| fold(&key)) {
                 if !key.is_empty() && store.local_account(&portal, &key)?.is_none() {
-                    anyhow::bail!("portal '{portal}' has no account '{key}' to assign a device to; 'rosterd export accounts --portal {portal}' lists them");
+                    anyhow::bail!(
+                        "portal '{portal}' has no account '{key}' to assign a device to; 'rosterd export accounts --portal {portal}' lists them"
+                    );
                 }
                 device.assigned_to = Some(key).filter(|key| !key.is_empty());
             }
@@ -75,7 +86,9 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
                 let known = store.policies(&portal)?.contains(&policy)
                     || loaded.settings.portals[portal.as_str()].policy.as_deref() == Some(&policy);
                 if !policy.is_empty() && !known {
-                    anyhow::bail!("portal '{portal}' has no policy '{policy}'; make it with 'rosterd policy set {policy} --portal {portal}'");
+                    anyhow::bail!(
+                        "portal '{portal}' has no policy '{policy}'; make it with 'rosterd policy set {policy} --portal {portal}'"
+                    );
                 }
                 device.policy = Some(policy).filter(|policy| !policy.is_empty());
             }

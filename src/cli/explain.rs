@@ -37,7 +37,11 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         known_portal(loaded, portal)?;
     }
     let store = app::open_store(&loaded.settings)?;
-    let rules = loaded.settings.sources.values().map(app::rules::source_rules);
+    let rules = loaded
+        .settings
+        .sources
+        .values()
+        .map(app::rules::source_rules);
     let view = View::new(&store, rules.map(|rules| (rules, None)).collect())?;
     let mut portals = app::rules::portals(&loaded.settings)?;
     portals.retain(|portal| args.portal.as_ref().is_none_or(|name| *name == portal.name));
@@ -122,16 +126,17 @@ fn explain(
             Some(key) => store.link(&portal.name, key)?,
             None => None,
         };
-        let own = link.as_ref().is_some_and(|link| {
-            link.source == source.name && link.user == seen.user.id.as_str()
-        });
+        let own = link
+            .as_ref()
+            .is_some_and(|link| link.source == source.name && link.user == seen.user.id.as_str());
         let (present, why) = match presence(&person, portal) {
             Presence::Present(reason) => (true, reason),
             Presence::Absent(cause) => (false, cause.to_string()),
         };
-        let owner = link.as_ref().filter(|_| !own).map(|link| {
-            json!({ "source": link.source, "id": link.user })
-        });
+        let owner = link
+            .as_ref()
+            .filter(|_| !own)
+            .map(|link| json!({ "source": link.source, "id": link.user }));
         let role_groups: Vec<&str> = person
             .counted_groups()
             .filter(|membership| portal.roles.contains_key(&*membership.folded_name))
@@ -181,7 +186,9 @@ fn last_action(
             continue;
         }
         let file = history.join(format!("{}.plan.gz", record.head.run));
-        let Ok(packed) = std::fs::File::open(file) else { continue };
+        let Ok(packed) = std::fs::File::open(file) else {
+            continue;
+        };
         let plan = Plan::read(flate2::read::GzDecoder::new(packed))?;
         for action in plan.actions() {
             let action = action?;
@@ -204,24 +211,45 @@ fn print(user: &Value) {
         Value::Null => "–".to_owned(),
         other => other.to_string(),
     };
-    println!("{} ({} in {})", text(&user["display"]), text(&user["id"]), text(&user["source"]));
+    println!(
+        "{} ({} in {})",
+        text(&user["display"]),
+        text(&user["id"]),
+        text(&user["source"])
+    );
     println!(
         "  active: {}, deleted: {}, assigned in person: {}",
         user["active"], user["deleted"], user["assigned"]
     );
     for group in user["groups"].as_array().into_iter().flatten() {
-        let how = if group["direct"] == true { "in" } else { "nested in" };
-        let assigned = if group["assigned"] == true { ", assigned" } else { "" };
+        let how = if group["direct"] == true {
+            "in"
+        } else {
+            "nested in"
+        };
+        let assigned = if group["assigned"] == true {
+            ", assigned"
+        } else {
+            ""
+        };
         println!("  {how} {}{assigned}", text(&group["displayName"]));
     }
     for (portal, answer) in user["portals"].as_object().into_iter().flatten() {
-        let present = if answer["present"] == true { "present" } else { "absent" };
+        let present = if answer["present"] == true {
+            "present"
+        } else {
+            "absent"
+        };
         println!("  {portal}: {present}, {}", text(&answer["reason"]));
         println!("    key {}", text(&answer["key"]));
         match (answer["account"] == true, &answer["key_belongs_to"]) {
             (true, _) => println!(
                 "    has an account{}, role {}",
-                if answer["departed"] == true { " (departed)" } else { "" },
+                if answer["departed"] == true {
+                    " (departed)"
+                } else {
+                    ""
+                },
                 text(&answer["role"])
             ),
             (false, Value::Null) => println!("    has no account"),
@@ -235,7 +263,12 @@ fn print(user: &Value) {
             println!("    role group: {}", text(group));
         }
         if let Some(last) = answer["last_action"].as_object() {
-            println!("    last: {} in run {}: {}", text(&last["op"]), text(&last["run"]), text(&last["reason"]));
+            println!(
+                "    last: {} in run {}: {}",
+                text(&last["op"]),
+                text(&last["run"]),
+                text(&last["reason"])
+            );
         }
     }
 }

@@ -159,7 +159,10 @@ impl From<User> for UserOut {
         let external_id = user.external_id().to_owned();
         let without_nulls = |value: serde_json::Value| match value {
             serde_json::Value::Object(fields) => serde_json::Value::Object(
-                fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+                fields
+                    .into_iter()
+                    .filter(|(_, value)| !value.is_null())
+                    .collect(),
             ),
             other => other,
         };
@@ -222,8 +225,13 @@ impl From<User> for UserOut {
             addresses: addresses
                 .into_iter()
                 .map(|address| {
-                    let Address { street_address, locality, region, postal_code, country } =
-                        address;
+                    let Address {
+                        street_address,
+                        locality,
+                        region,
+                        postal_code,
+                        country,
+                    } = address;
                     without_nulls(json!({
                         "streetAddress": street_address,
                         "locality": locality,
@@ -236,7 +244,10 @@ impl From<User> for UserOut {
             preferred_language,
             locale,
             timezone,
-            source: source.into_iter().map(|(name, value)| (name, value.to_json())).collect(),
+            source: source
+                .into_iter()
+                .map(|(name, value)| (name, value.to_json()))
+                .collect(),
         }
     }
 }
@@ -346,16 +357,32 @@ fn accounts<'a>(
     if from_target {
         return Ok(Box::new(store.local_accounts(portal).map(move |account| {
             let account = account?;
-            let departed = store.link(portal, &account.key)?.is_some_and(|link| link.is_departed());
+            let departed = store
+                .link(portal, &account.key)?
+                .is_some_and(|link| link.is_departed());
             let names = names_of(&account.groups, &groups);
-            Ok(out(account.key, account.account, names, departed, account.source, account.source_id))
+            Ok(out(
+                account.key,
+                account.account,
+                names,
+                departed,
+                account.source,
+                account.source_id,
+            ))
         })));
     }
     Ok(Box::new(store.links(portal).map(move |link| {
         let link = link?;
         let names = names_of(&link.groups, &groups);
         let departed = link.is_departed();
-        Ok(out(link.key, link.account, names, departed, link.source, link.user))
+        Ok(out(
+            link.key,
+            link.account,
+            names,
+            departed,
+            link.source,
+            link.user,
+        ))
     })))
 }
 
@@ -368,7 +395,9 @@ fn out(
     source_id: String,
 ) -> AccountOut {
     let json = |map: BTreeMap<String, crate::directory::Value>| -> serde_json::Value {
-        map.into_iter().map(|(name, value)| (name, value.to_json())).collect()
+        map.into_iter()
+            .map(|(name, value)| (name, value.to_json()))
+            .collect()
     };
     let Account {
         user_name,
@@ -386,7 +415,10 @@ fn out(
         user_name,
         email,
         display_name,
-        name: NameOut { given_name, family_name },
+        name: NameOut {
+            given_name,
+            family_name,
+        },
         active,
         departed,
         role: role.map(|role| role.as_str()),
@@ -405,7 +437,10 @@ fn group_names(store: &Store, portal: &str, from_target: bool) -> anyhow::Result
         true => store.local_groups(portal).collect::<Result<_, _>>()?,
         false => store.group_links(portal).collect::<Result<_, _>>()?,
     };
-    Ok(links.into_iter().map(|link| ((link.source.clone(), link.number), link)).collect())
+    Ok(links
+        .into_iter()
+        .map(|link| ((link.source.clone(), link.number), link))
+        .collect())
 }
 
 fn names_of(groups: &Groups, known: &GroupMap) -> Vec<String> {
@@ -435,7 +470,10 @@ fn portal_groups(
     let mut members: BTreeMap<(String, u32), Vec<String>> = BTreeMap::new();
     let mut note = |key: &str, groups: &Groups| {
         for (source, number) in groups.iter() {
-            members.entry((source.to_owned(), number)).or_default().push(key.to_owned());
+            members
+                .entry((source.to_owned(), number))
+                .or_default()
+                .push(key.to_owned());
         }
     };
     if from_target {

@@ -108,7 +108,11 @@ pub async fn run() -> ExitCode {
         Err(error) => {
             let wrong = error.use_stderr();
             let _ = error.print();
-            return ExitCode::from(if wrong { Exit::Settings as u8 } else { Exit::Done as u8 });
+            return ExitCode::from(if wrong {
+                Exit::Settings as u8
+            } else {
+                Exit::Done as u8
+            });
         }
     };
     match &cli.command {
@@ -142,9 +146,15 @@ pub async fn run() -> ExitCode {
         Err(error) => {
             print_error(&error);
             let settings = error.downcast_ref::<SettingsErrors>().is_some()
-                || error.chain().any(|cause| cause.is::<crate::config::SecretError>())
+                || error
+                    .chain()
+                    .any(|cause| cause.is::<crate::config::SecretError>())
                 || error.is::<Usage>();
-            ExitCode::from(if settings { Exit::Settings as u8 } else { Exit::Error as u8 })
+            ExitCode::from(if settings {
+                Exit::Settings as u8
+            } else {
+                Exit::Error as u8
+            })
         }
     }
 }

@@ -12,9 +12,9 @@ use crate::plan::Plan;
 use crate::plan::report::{self, Format, Style};
 use crate::sync::Intent;
 
+use super::Exit;
 use super::progress::progress;
 use super::sync::{Ask, exit_of};
-use super::Exit;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -52,8 +52,13 @@ fn save(plan: &Plan, file: &std::path::Path) -> anyhow::Result<()> {
         _ => std::path::Path::new("."),
     };
     let mut saved = tempfile::NamedTempFile::new_in(folder).with_context(failed)?;
-    report::write(plan, Format::Json, Style::Plain, &mut BufWriter::new(&mut saved))
-        .with_context(failed)?;
+    report::write(
+        plan,
+        Format::Json,
+        Style::Plain,
+        &mut BufWriter::new(&mut saved),
+    )
+    .with_context(failed)?;
     saved.persist(file).with_context(failed)?;
     Ok(())
 }
@@ -62,7 +67,11 @@ fn save(plan: &Plan, file: &std::path::Path) -> anyhow::Result<()> {
 pub fn print(plan: &Plan, format: Format) -> anyhow::Result<()> {
     let stdout = io::stdout();
     let coloured = stdout.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let style = if coloured { Style::Coloured } else { Style::Plain };
+    let style = if coloured {
+        Style::Coloured
+    } else {
+        Style::Plain
+    };
     let mut out = BufWriter::new(stdout.lock());
     report::write(plan, format, style, &mut out)?;
     out.flush().context("the report could not be written")?;

@@ -42,11 +42,16 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             for device in store.devices(&portal) {
                 let device = device?;
                 if device.policy.as_deref() == Some(&name) {
-                    anyhow::bail!("device '{}' is under policy '{name}'; move it first", device.id);
+                    anyhow::bail!(
+                        "device '{}' is under policy '{name}'; move it first",
+                        device.id
+                    );
                 }
             }
             if loaded.settings.portals[portal.as_str()].policy.as_deref() == Some(&name) {
-                anyhow::bail!("the settings of portal '{portal}' name policy '{name}'; change them first");
+                anyhow::bail!(
+                    "the settings of portal '{portal}' name policy '{name}'; change them first"
+                );
             }
             if !Local::new(store).remove_policy(&portal, &name)? {
                 anyhow::bail!("portal '{portal}' has no policy '{name}'");
@@ -58,12 +63,15 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             policies.extend(loaded.settings.portals[portal.as_str()].policy.clone());
             match format {
                 Output::Json => {
-                    let policies: Vec<_> =
-                        policies.iter().map(|name| json!({ "name": name })).collect();
+                    let policies: Vec<_> = policies
+                        .iter()
+                        .map(|name| json!({ "name": name }))
+                        .collect();
                     println!("{:#}", json!(policies));
                 }
                 Output::Text => {
-                    let rows: Vec<Vec<String>> = policies.into_iter().map(|name| vec![name]).collect();
+                    let rows: Vec<Vec<String>> =
+                        policies.into_iter().map(|name| vec![name]).collect();
                     table::print(&["policy"], &rows);
                 }
             }

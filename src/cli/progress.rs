@@ -21,11 +21,13 @@ struct Bar(ProgressBar);
 impl Progress for Bar {
     fn fetching(&self, sources: &[String]) {
         self.0.enable_steady_tick(Duration::from_millis(120));
-        self.0.set_message(format!("fetching {}", sources.join(", ")));
+        self.0
+            .set_message(format!("fetching {}", sources.join(", ")));
     }
 
     fn fetched(&self, source: &str, users: u64, groups: u64) {
-        self.0.set_message(format!("{source}: {users} users, {groups} groups read"));
+        self.0
+            .set_message(format!("{source}: {users} users, {groups} groups read"));
     }
 
     fn deciding(&self) {

@@ -43,7 +43,15 @@ fn list(store: &Store, format: Format) -> anyhow::Result<()> {
         let runs: Vec<_> = runs
             .iter()
             .map(|record| {
-                let Head { run, mode, created_at, status, sources, summary, .. } = &record.head;
+                let Head {
+                    run,
+                    mode,
+                    created_at,
+                    status,
+                    sources,
+                    summary,
+                    ..
+                } = &record.head;
                 json!({
                     "run": run,
                     "mode": mode,
@@ -60,7 +68,12 @@ fn list(store: &Store, format: Format) -> anyhow::Result<()> {
     let rows: Vec<Vec<String>> = runs
         .iter()
         .map(|record| {
-            let actions: u64 = record.head.summary.values().flat_map(|ops| ops.values()).sum();
+            let actions: u64 = record
+                .head
+                .summary
+                .values()
+                .flat_map(|ops| ops.values())
+                .sum();
             vec![
                 record.head.run.clone(),
                 record.head.created_at.to_string(),

@@ -22,13 +22,17 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     let mut sources = serde_json::Map::new();
     for name in loaded.settings.sources.keys() {
         let state = store.source_state(name.as_str())?;
-        let age = state.last_complete.map(|then| now.duration_since(then).as_secs());
+        let age = state
+            .last_complete
+            .map(|then| now.duration_since(then).as_secs());
         let next = loaded.settings.sources[name]
             .pull()
             .and_then(|pull| pull.schedule.next_after(now));
         rows.push(vec![
             name.as_str().to_owned(),
-            state.last_run.map_or("never".to_owned(), |then| then.to_string()),
+            state
+                .last_run
+                .map_or("never".to_owned(), |then| then.to_string()),
             age.map_or("unknown".to_owned(), |age| format!("{age} s")),
             state.users.to_string(),
             state.groups.to_string(),
@@ -76,13 +80,25 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             })
         ),
         Output::Text => {
-            let heading =
-                ["source", "last run", "complete since", "users", "groups", "failures", "error"];
+            let heading = [
+                "source",
+                "last run",
+                "complete since",
+                "users",
+                "groups",
+                "failures",
+                "error",
+            ];
             table::print(&heading, &rows);
             println!();
-            println!("owed: {owed}, watched: {}, quarantined: {quarantined}", marks.len() - owed);
+            println!(
+                "owed: {owed}, watched: {}, quarantined: {quarantined}",
+                marks.len() - owed
+            );
             for run in &held {
-                println!("held: {run} (see 'rosterd runs {run}', release with 'rosterd approve {run}')");
+                println!(
+                    "held: {run} (see 'rosterd runs {run}', release with 'rosterd approve {run}')"
+                );
             }
         }
     }

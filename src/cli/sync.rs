@@ -40,34 +40,62 @@ pub struct Ask {
 
 impl Ask {
     pub fn asked(self, loaded: &Loaded) -> Result<Asked, super::Usage> {
-        let Ask { sources, full, users, groups } = self;
+        let Ask {
+            sources,
+            full,
+            users,
+            groups,
+        } = self;
         for source in &sources {
             known_source(loaded, source)?;
         }
-        Ok(Asked { sources, full, users, groups })
+        Ok(Asked {
+            sources,
+            full,
+            users,
+            groups,
+        })
     }
 }
 
 /// A source that the settings know, or an error that says which they know.
 pub fn known_source(loaded: &Loaded, name: &str) -> Result<(), super::Usage> {
-    let known: Vec<&str> = loaded.settings.sources.keys().map(|name| name.as_str()).collect();
+    let known: Vec<&str> = loaded
+        .settings
+        .sources
+        .keys()
+        .map(|name| name.as_str())
+        .collect();
     match known.contains(&name) {
         true => Ok(()),
         false => Err(super::Usage(format!(
             "there is no source '{name}' in the settings; there is {}",
-            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            }
         ))),
     }
 }
 
 /// A portal that the settings know, or an error that says which they know.
 pub fn known_portal(loaded: &Loaded, name: &str) -> Result<(), super::Usage> {
-    let known: Vec<&str> = loaded.settings.portals.keys().map(|name| name.as_str()).collect();
+    let known: Vec<&str> = loaded
+        .settings
+        .portals
+        .keys()
+        .map(|name| name.as_str())
+        .collect();
     match known.contains(&name) {
         true => Ok(()),
         false => Err(super::Usage(format!(
             "there is no portal '{name}' in the settings; there is {}",
-            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            }
         ))),
     }
 }
@@ -79,7 +107,11 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         Output::Json => Format::Json,
     };
     let sync = app::open(loaded, progress())?;
-    let intent = if args.dry_run { Intent::Preview } else { Intent::Apply };
+    let intent = if args.dry_run {
+        Intent::Preview
+    } else {
+        Intent::Apply
+    };
     let run = sync.run(asked, intent, clock::now()).await?;
     plan::print(&run.plan, format)?;
     Ok(exit_of(&run.plan))

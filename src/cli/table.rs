@@ -9,7 +9,10 @@ pub fn print(heading: &[&str], rows: &[Vec<String>]) {
 
 fn render(heading: &[&str], rows: &[Vec<String>]) -> String {
     let mut all: Vec<Vec<String>> = vec![heading.iter().map(|cell| (*cell).to_owned()).collect()];
-    all.extend(rows.iter().map(|row| row.iter().map(|cell| clean(cell)).collect()));
+    all.extend(
+        rows.iter()
+            .map(|row| row.iter().map(|cell| clean(cell)).collect()),
+    );
     let mut widths = vec![0; heading.len()];
     for row in &all {
         for (width, cell) in widths.iter_mut().zip(row) {
@@ -31,7 +34,9 @@ fn render(heading: &[&str], rows: &[Vec<String>]) -> String {
 
 /// A name from outside must not steer the terminal.
 fn clean(cell: &str) -> String {
-    cell.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect()
+    cell.chars()
+        .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -40,7 +45,10 @@ mod tests {
 
     #[test]
     fn wide_characters_do_not_break_the_columns() {
-        let rows = vec![vec!["日本".into(), "a".into()], vec!["x".into(), "b".into()]];
+        let rows = vec![
+            vec!["日本".into(), "a".into()],
+            vec!["x".into(), "b".into()],
+        ];
         assert_eq!(render(&["who", "n"], &rows), "who   n\n日本  a\nx     b\n");
     }
 

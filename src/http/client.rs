@@ -130,6 +130,17 @@ impl Http {
         &self.client
     }
 
+    /// Learns from an answer that came inside another one (Graph's `$batch`), and returns the
+    /// pause it asks for, which every later request of the bucket keeps.
+    pub fn heed(
+        &self,
+        bucket: &'static str,
+        status: StatusCode,
+        headers: &HeaderMap,
+    ) -> Option<Duration> {
+        self.budget.observe(bucket, status, headers)
+    }
+
     /// Requests sent so far, every retry counted.
     pub fn requests(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)

@@ -104,9 +104,10 @@ impl HttpError {
             | HttpError::Unreadable { .. }
             | HttpError::Throttled { .. } => true,
             HttpError::Status(answer) => {
-                answer.status.is_server_error()
-                    || answer.status == StatusCode::TOO_MANY_REQUESTS
-                    || answer.status == StatusCode::REQUEST_TIMEOUT
+                let status = answer.status;
+                status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+                    || status == StatusCode::TOO_MANY_REQUESTS
+                    || status == StatusCode::REQUEST_TIMEOUT
             }
             HttpError::Credential { passing, .. } => *passing,
             HttpError::Tls { .. }

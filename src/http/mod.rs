@@ -19,5 +19,5 @@ mod tests;
 pub use budget::{Budget, Pacing};
 pub use client::{Call, Http, Options, Response, Signer, set_authorization};
 pub use error::{HttpError, StatusError};
-pub use page::{Chain, same_origin};
-pub use retry::{Policy, answered_at};
+pub use page::{Chain, host_of, same_origin};
+pub use retry::{Policy, answered_at, backoff};

@@ -23,6 +23,7 @@ pub struct Action {
     pub device: Option<String>,
     /// A new account only: the groups that membership actions of this plan will put it in. A
     /// target that can make an account with its memberships need not touch it again.
+    #[serde(default)]
     pub joins: Groups,
 }
 

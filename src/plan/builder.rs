@@ -169,7 +169,20 @@ impl Totals {
                     None => self.summary.entry(action.portal.clone()).or_default(),
                 };
                 *ops.entry(action.op).or_default() += 1;
-                let bytes = postcard::to_stdvec(action).expect("an action serialises into memory");
+                // What is shown is what counts; `joins` follows from the membership actions.
+                let Action {
+                    portal,
+                    op,
+                    key,
+                    subject,
+                    changes,
+                    reason,
+                    members,
+                    device,
+                    joins: _,
+                } = action;
+                let shown = (portal, op, key, subject, changes, reason, members, device);
+                let bytes = postcard::to_stdvec(&shown).expect("an action serialises into memory");
                 self.digest.update(&(bytes.len() as u64).to_le_bytes());
                 self.digest.update(&bytes);
             }

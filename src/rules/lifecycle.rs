@@ -144,9 +144,13 @@ fn present(situation: &Situation<'_>, reason: &str) -> Decision {
                 _ => reason.to_owned(),
             };
             decision.makes_admin = desired.role == Some(Role::Admin);
-            decision
-                .entries
-                .push(action(situation, Op::CreateAccount, key, changes, why));
+            let mut entry = action(situation, Op::CreateAccount, key, changes, why);
+            if let Entry::Action(action) = &mut entry {
+                for group in situation.groups {
+                    action.joins.insert(&group.source, group.number);
+                }
+            }
+            decision.entries.push(entry);
             needs_role(portal, key, &desired, &mut decision);
         }
     }

@@ -3,6 +3,7 @@
 //! Everything a vendor calls by its own name stays inside its folder; what comes out is
 //! [`Change`]. A round is whole or it is an error: half a picture would look like leavers.
 
+pub mod graph;
 pub mod okta;
 
 use std::collections::BTreeSet;

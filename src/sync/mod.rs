@@ -41,3 +41,6 @@ pub enum RunError {
     #[error("{0}")]
     Asked(String),
 }
+
+#[cfg(test)]
+mod tests;

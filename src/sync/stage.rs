@@ -220,6 +220,8 @@ pub struct Stager {
     edges: Vec<(Edge, bool)>,
     lists: HashMap<u32, Vec<u32>>,
     closed: BTreeSet<u32>,
+    /// Groups that were deleted and are back: nobody says who is still in them.
+    back: BTreeSet<u32>,
 }
 
 /// What a full round compares with.
@@ -269,6 +271,7 @@ impl Stager {
             edges: Vec::new(),
             lists: HashMap::new(),
             closed: BTreeSet::new(),
+            back: BTreeSet::new(),
         };
         if full {
             stager.load_known(state.next_number)?;
@@ -435,6 +438,12 @@ impl Stager {
             true => None,
             false => self.store.group(&self.staged.source, number)?,
         };
+        if stored
+            .as_ref()
+            .is_some_and(|row| row.state == RowState::Gone)
+        {
+            self.back.insert(number);
+        }
         match stored {
             Some(row) if row.state == RowState::Known && row.group == group => {
                 self.staged.groups.remove(&number);
@@ -553,6 +562,11 @@ impl Stager {
                 }
             }
         }
+        for group in self.back.difference(&self.closed) {
+            if let Some(Member::Group(id)) = self.store.member(&self.staged.source, *group)? {
+                look.members.push(id);
+            }
+        }
         for group in &self.closed {
             if self.staged.is_new(*group) {
                 continue;
@@ -586,6 +600,7 @@ impl Stager {
             .collect::<Result<_, _>>()?;
         let group = self.number(&Member::Group(group))?;
         self.lists.insert(group, numbers);
+        self.closed.insert(group);
         Ok(())
     }
 

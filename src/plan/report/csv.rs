@@ -111,6 +111,7 @@ fn record<'a>(
         reason,
         members: _,
         device,
+        joins: _,
     } = action;
     let (status, error, attempts) = match outcome {
         Some(outcome) => (

@@ -12,6 +12,7 @@ pub fn head() -> Head {
     Head {
         run: "01JDXAMPLE0000000000000000".into(),
         mode: Mode::Full,
+        asked: Default::default(),
         dry_run: true,
         created_at: at("2026-11-22T01:02:03Z"),
         status: Status::Planned,
@@ -61,6 +62,7 @@ pub fn action(portal: &str, op: Op, key: &str, subject: Subject, reason: &str) -
         reason: reason.into(),
         members: Vec::new(),
         device: None,
+        joins: Default::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 use super::sample;
-use super::{Format, Style, write};
-use crate::plan::{Builder, Entry, Op, Plan};
+use super::{Format, Style, words, write};
+use crate::plan::{Builder, Entry, Op, Plan, Status};
 
 fn report(plan: &Plan, format: Format) -> String {
     styled(plan, format, Style::Plain)
@@ -386,21 +386,33 @@ fn a_full_disk_is_an_error() {
     }
 }
 
-/// Not a test of its own: `cargo test --lib render -- --ignored` leaves pages to look at.
 #[test]
-#[ignore = "writes files to look at"]
-fn render() {
-    let folder = std::env::temp_dir();
-    std::fs::write(
-        folder.join("held.html"),
-        report(&sample::held(), Format::Html),
-    )
-    .unwrap();
-    let applied = report(&sample::partly_applied(), Format::Html);
-    std::fs::write(folder.join("applied.html"), applied).unwrap();
-    std::fs::write(
-        folder.join("quiet.html"),
-        report(&sample::quiet(), Format::Html),
-    )
-    .unwrap();
+fn the_verdict_names_sources_that_could_not_be_read() {
+    let mut plan = sample::quiet();
+    plan.head.sources = sample::held().head.sources;
+    insta::assert_snapshot!(words::verdict(&plan), @"Nothing to do for 1,000 users and 50 groups. okta could not be read; its people are left as they are.");
+    plan.head.status = Status::PartlyApplied;
+    assert!(words::verdict(&plan).starts_with("Nothing to do for 1,000 users"));
+    plan.head.sources.remove("entra");
+    insta::assert_snapshot!(words::verdict(&plan), @"No source could be read. okta could not be read; its people are left as they are.");
+    plan.head.sources.clear();
+    insta::assert_snapshot!(words::verdict(&plan), @"Nothing to do.");
+}
+
+#[test]
+fn the_verdict_of_an_applied_plan_counts() {
+    let mut plan = sample::held();
+    plan.head.status = Status::Planned;
+    plan.head.sources.remove("okta");
+    insta::assert_snapshot!(words::verdict(&plan), @"Planned: 11 actions. Nothing has been changed yet.");
+    plan.head.status = Status::Applied;
+    plan.set_outcomes(Default::default());
+    insta::assert_snapshot!(words::verdict(&plan), @"Applied: 11 of 11 actions done.");
+}
+
+#[test]
+fn a_held_run_says_how_to_release_it() {
+    let mut head = sample::held().head;
+    head.dry_run = false;
+    insta::assert_snapshot!(words::release(&head), @"If all of it is meant, release it with `rosterd approve 01JDXAMPLE0000000000000000`.");
 }

@@ -2,7 +2,8 @@
 //!
 //! A page is named by what it shows (the view) and where it starts. It remembers which positions
 //! it covers, so a change of one object throws away the pages that show it and no other. When the
-//! store is full it is emptied: the next walk fills it again.
+//! store is full, other views give way; a view too large for the store keeps its first pages,
+//! because a walk that evicts as it goes would never meet a page again.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Mutex;
@@ -20,6 +21,14 @@ pub struct Pages {
 struct Inner {
     views: HashMap<String, BTreeMap<u32, Page>>,
     bytes: usize,
+}
+
+impl Inner {
+    fn keep_only(&mut self, view: &str) {
+        self.views.retain(|name, _| name == view);
+        let pages = self.views.values().flat_map(BTreeMap::values);
+        self.bytes = pages.map(|page| page.body.len()).sum();
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -56,19 +65,16 @@ impl Pages {
         let body = Bytes::from(body);
         let mut inner = self.lock();
         if inner.bytes + body.len() > self.limit_bytes {
-            *inner = Inner::default();
+            inner.keep_only(view);
         }
-        if body.len() <= self.limit_bytes {
+        if inner.bytes + body.len() <= self.limit_bytes {
             inner.bytes += body.len();
             let page = Page {
                 end,
                 body: body.clone(),
             };
-            let before = inner
-                .views
-                .entry(view.to_owned())
-                .or_default()
-                .insert(start, page);
+            let pages = inner.views.entry(view.to_owned()).or_default();
+            let before = pages.insert(start, page);
             inner.bytes -= before.map_or(0, |page| page.body.len());
         }
         (end, body)
@@ -118,10 +124,14 @@ mod tests {
     }
 
     #[test]
-    fn a_full_store_starts_over() {
+    fn in_a_full_store_other_views_give_way() {
         let pages = Pages::new(5);
-        pages.get("v", 0, || (1, vec![0; 4]));
-        pages.get("v", 1, || (2, vec![1; 4]));
-        assert_eq!(pages.get("v", 0, || (1, vec![9; 4])).1[0], 9);
+        let get = |view: &str, start, byte| pages.get(view, start, || (9, vec![byte; 4])).1[0];
+        get("old", 0, 1);
+        get("new", 0, 2);
+        get("new", 1, 3);
+        assert_eq!(get("new", 0, 7), 2);
+        assert_eq!(get("new", 1, 7), 7);
+        assert_eq!(get("old", 0, 7), 7);
     }
 }

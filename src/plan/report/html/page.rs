@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use super::escape::Text;
 use super::{CSS, JS, Place, ROWS, content_security_policy};
 use crate::plan::report::words::{self, Tone};
-use crate::plan::{Head, Op, Plan, Section, SourceStatus, Status};
+use crate::plan::{Head, Op, Plan, SourceStatus, Status};
 
 pub fn top(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     let head = &plan.head;
@@ -207,13 +207,11 @@ pub fn table_top(place: Place, total: u64, applied: bool, out: &mut dyn Write) -
         Place::Phase(_) => &["Action", "Portal", "Who", "Changes", "Why"],
         Place::List(section) => {
             write!(out, " <small>{}</small>", words::section_title(section).1)?;
-            match section {
-                Section::Quarantined => &["Source", "Record", "What"],
-                _ => &["Portal", "Who", "What"],
-            }
+            &["Where", "Who", "What"]
         }
     };
     let class = match place {
+        Place::Phase(_) if applied => "\"actions applied\"",
         Place::Phase(_) => "actions",
         Place::List(_) => "list",
     };

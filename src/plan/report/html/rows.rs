@@ -9,6 +9,11 @@ use crate::plan::{Action, Outcome, OutcomeStatus};
 /// Members listed in a row. JSON and CSV have all.
 const MEMBERS: usize = 200;
 
+/// A list no longer than this is shown at once.
+const OPEN_MEMBERS: usize = 5;
+
+const NOTHING: &[u8] = "<span class=nothing role=img aria-label=nothing>–</span>".as_bytes();
+
 pub fn action_row(
     action: &Action,
     outcome: Option<&Outcome>,
@@ -70,19 +75,30 @@ fn changes(action: &Action, out: &mut dyn Write) -> io::Result<()> {
             let (before, after) = words::before_and_after(change);
             write!(
                 out,
-                "<li><span class=attribute>{}</span> <del>{}</del> \
-                 <span class=arrow aria-label=becomes>→</span> <ins>{}</ins></li>",
-                Text(&change.attribute),
-                Text(&before),
-                Text(&after),
+                "<li><span class=attribute>{}</span> ",
+                Text(&change.attribute)
             )?;
+            match change.before {
+                Some(_) => write!(out, "<del>{}</del>", Text(&before))?,
+                None => out.write_all(NOTHING)?,
+            }
+            out.write_all(" <span class=arrow role=img aria-label=becomes>→</span> ".as_bytes())?;
+            match change.after {
+                Some(_) => write!(out, "<ins>{}</ins>", Text(&after))?,
+                None => out.write_all(NOTHING)?,
+            }
+            out.write_all(b"</li>")?;
         }
         out.write_all(b"</ul>")?;
     }
     if action.op.is_membership() {
         let count = action.members.len();
         let noun = words::counted(count as u64, "member");
-        write!(out, "<details><summary>{noun}</summary><ul class=members>")?;
+        let open = if count <= OPEN_MEMBERS { " open" } else { "" };
+        write!(
+            out,
+            "<details{open}><summary>{noun}</summary><ul class=members>"
+        )?;
         for member in action.members.iter().take(MEMBERS) {
             write!(out, "<li><bdi>{}</bdi></li>", Text(member))?;
         }

@@ -51,6 +51,7 @@ impl Serialize for Document<'_> {
         let Head {
             run,
             mode,
+            asked,
             dry_run,
             created_at,
             status,
@@ -65,6 +66,7 @@ impl Serialize for Document<'_> {
         document.serialize_entry("version", &VERSION)?;
         document.serialize_entry("run", run)?;
         document.serialize_entry("mode", mode)?;
+        document.serialize_entry("asked", asked)?;
         document.serialize_entry("dry_run", dry_run)?;
         document.serialize_entry("created_at", created_at)?;
         document.serialize_entry("status", status)?;
@@ -131,6 +133,7 @@ impl Serialize for Item<'_> {
                     reason,
                     members,
                     device,
+                    joins: _, // the membership actions say it
                 } = action;
                 item.serialize_entry("portal", portal)?;
                 item.serialize_entry("op", op)?;

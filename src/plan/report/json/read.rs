@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 
 use super::VERSION;
 use crate::directory::Value;
-use crate::plan::{Action, Builder, Entry, Guard, Head, Mode, Plan, PlanError, Status};
+use crate::plan::{Action, Asked, Builder, Entry, Guard, Head, Mode, Plan, PlanError, Status};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -36,6 +36,7 @@ pub enum ReadError {
 pub struct SavedPlan {
     pub run: String,
     pub mode: Mode,
+    pub asked: Asked,
     pub created_at: jiff::Timestamp,
     pub status: Status,
     /// The digest of its actions, checked against them.
@@ -80,6 +81,7 @@ pub fn read_actions(input: impl Read) -> Result<SavedPlan, ReadError> {
     };
     let (run, mode, created_at, status) =
         (head.run.clone(), head.mode, head.created_at, head.status);
+    let asked = head.asked.clone();
     let digest = head.digest.clone();
     let plan = seen.actions.finish(head)?;
     if plan.head.digest != digest && !seen.decimals {
@@ -88,6 +90,7 @@ pub fn read_actions(input: impl Read) -> Result<SavedPlan, ReadError> {
     Ok(SavedPlan {
         run,
         mode,
+        asked,
         created_at,
         status,
         digest,
@@ -121,7 +124,7 @@ impl<'de> Visitor<'de> for &mut Seen {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut document: A) -> Result<Head, A::Error> {
-        let (mut version, mut run, mut mode) = (None, None, None);
+        let (mut version, mut run, mut mode, mut asked) = (None, None, None, None);
         let (mut created_at, mut status, mut digest) = (None, None, None);
         let mut listed = false;
         while let Some(field) = document.next_key::<String>()? {
@@ -136,6 +139,7 @@ impl<'de> Visitor<'de> for &mut Seen {
                 }
                 "run" => run = Some(document.next_value()?),
                 "mode" => mode = Some(document.next_value()?),
+                "asked" => asked = Some(document.next_value()?),
                 "created_at" => created_at = Some(document.next_value()?),
                 "status" => status = Some(document.next_value()?),
                 "digest" => digest = Some(document.next_value()?),
@@ -156,6 +160,7 @@ impl<'de> Visitor<'de> for &mut Seen {
         Ok(Head {
             run: run.ok_or_else(|| missing("run"))?,
             mode: mode.ok_or_else(|| missing("mode"))?,
+            asked: asked.ok_or_else(|| missing("asked"))?,
             dry_run: true,
             created_at: created_at.ok_or_else(|| missing("created_at"))?,
             status: status.ok_or_else(|| missing("status"))?,

@@ -1,0 +1,6 @@
+//! The engine as a whole, against a source that remembers: change the company, sync, and
+//! compare the portals with what the rules ask for, worked out naively.
+
+mod histories;
+mod stories;
+mod world;
