@@ -543,12 +543,9 @@ impl Stager {
     }
 
     /// What a complete full round did not show, and lists that came back suspiciously short.
-    /// Empty where the round showed no user at all: that is for the guard.
     pub fn second_look(&mut self) -> Result<SecondLook, RunError> {
         let mut look = SecondLook::default();
-        if let Some(known) = &self.known
-            && !self.found_nobody()
-        {
+        if let Some(known) = &self.known {
             let absent_users = &known.users - &self.seen;
             let absent_groups = &known.groups - &self.seen;
             for number in absent_users {
