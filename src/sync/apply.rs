@@ -233,7 +233,8 @@ impl<'a> Applying<'a> {
         let mut moves: Vec<(u64, Action, String)> = Vec::new();
         let summary = &plan.head.summary;
         let has = |op: Op| summary.values().any(|ops| ops.contains_key(&op));
-        if !has(Op::UpdateAccount) && !(has(Op::RemoveAccount) && has(Op::CreateAccount)) {
+        let frees = has(Op::RemoveAccount) && has(Op::CreateAccount);
+        if !(has(Op::UpdateAccount) || frees) {
             return Ok(ChangingKeys::default());
         }
         for (number, action) in plan.actions().enumerate() {
@@ -513,11 +514,12 @@ impl<'a> Links<'a> {
                 None => ops.extend(delete_link(&portal, &key)),
             }
         }
-        Ok(if self.moves {
-            self.store.write_moves(ops)?
+        if self.moves {
+            self.store.write_moves(ops)?;
         } else {
-            self.store.write(ops)?
-        })
+            self.store.write(ops)?;
+        }
+        Ok(())
     }
 }
 

@@ -572,10 +572,10 @@ impl Stager {
             let before = self.store.members(&self.staged.source, *group)?.len() as u64;
             let missing = before.saturating_sub(now);
             let short = missing >= 5 && missing * 4 > before;
-            if (now == 0 && before > 0) || short {
-                if let Some(Member::Group(id)) = self.store.member(&self.staged.source, *group)? {
-                    look.members.push(id);
-                }
+            if ((now == 0 && before > 0) || short)
+                && let Some(Member::Group(id)) = self.store.member(&self.staged.source, *group)?
+            {
+                look.members.push(id);
             }
         }
         Ok(look)

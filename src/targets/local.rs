@@ -67,11 +67,12 @@ impl Target for Local {
             .and_then(|()| {
                 let moves = steps.iter().any(|step| step.old_key.is_some());
                 let ops = batch.into_ops();
-                Ok(if moves {
-                    self.store.write_moves(ops)?
+                if moves {
+                    self.store.write_moves(ops)?;
                 } else {
-                    self.store.write(ops)?
-                })
+                    self.store.write(ops)?;
+                }
+                Ok(())
             });
         if let Err(error) = written {
             let text = error.to_string();

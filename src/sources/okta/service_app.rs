@@ -311,7 +311,7 @@ mod tests {
         ServiceApp::open(&options, &base).unwrap()
     }
 
-    fn status(status: u16, body: &str, date: Option<Timestamp>) -> StatusError {
+    fn status(status: u16, body: &str, date: Option<jiff::Timestamp>) -> StatusError {
         let mut headers = HeaderMap::new();
         if let Some(date) = date {
             let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
