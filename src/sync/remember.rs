@@ -14,7 +14,7 @@ use super::stage::Staged;
 use super::view::View;
 use crate::directory::{Group, GroupId, Member, User, UserId};
 use crate::plan::Link;
-use crate::rules::{MatchOn, Portal, key_of};
+use crate::rules::{MatchOn, Portal, SourceRules, key_of};
 use crate::store::directory as rows_of;
 use crate::store::portals::put_link;
 use crate::store::rows::{GroupRow, Mark, RowState, UserRow};
@@ -217,6 +217,47 @@ fn keys(
     }
     row.old_keys = kept;
     Ok(())
+}
+
+/// Makes sure that users are found by every kind of key the settings use. A kind that is new
+/// since the last run is indexed once. Nothing but this index is written: it says nothing
+/// that the users' rows do not say.
+pub fn index_keys(
+    store: &Store,
+    sources: &[SourceRules],
+    kinds: &[MatchOn],
+) -> Result<(), RunError> {
+    const NOTE: &str = "indexed keys";
+    let known = store.note(NOTE)?.unwrap_or_default();
+    let indexed: BTreeSet<&str> = known.split_whitespace().collect();
+    let missing: Vec<MatchOn> = kinds
+        .iter()
+        .copied()
+        .filter(|kind| !indexed.contains(kind.as_str()))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut writer = Writer {
+        store,
+        ops: Vec::new(),
+        written: 0,
+    };
+    for source in sources {
+        for row in store.users(&source.name) {
+            let row = row?;
+            for kind in &missing {
+                if let Some(key) = key_of(*kind, &row.user) {
+                    let id = row.user.id.as_str();
+                    writer.add([rows_of::put_holder(kind.as_str(), &key, &source.name, id)])?;
+                }
+            }
+        }
+    }
+    // Kinds no longer in use are not kept up, so they count as missing from now on.
+    let now: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    writer.add([rows_of::put_note(NOTE, &now.join(" "))])?;
+    writer.flush()
 }
 
 fn member(store: &Store, staged: &Staged, number: u32) -> Result<Option<Member>, RunError> {

@@ -10,7 +10,7 @@ use super::RunError;
 use super::apply::{Applying, settle_marks};
 use super::decide::{Decided, Deciding};
 use super::fetch::{Round, fetch};
-use super::remember::remember;
+use super::remember::{self, remember};
 use super::touched;
 use super::view::View;
 use crate::plan::guard::{Doubts, Limits, Population, review};
@@ -150,6 +150,7 @@ impl Sync {
         rounds: Rounds,
         now: Timestamp,
     ) -> Result<Run, RunError> {
+        remember::index_keys(&self.store, &self.rules, &self.kinds())?;
         let mut notes = Notes::new(self, &asked, rounds, &intent, now)?;
         let mut views = Vec::new();
         for rules in self
