@@ -507,7 +507,7 @@ fn memberships(situation: &Situation<'_>, key: &str, decision: &mut Decision) {
             .push(membership(situation, Op::RemoveMembers, group, key, ""));
     }
     // Groups that are no longer pushed take their memberships with them.
-    if let Some(link) = situation.link {
+    if let Some(link) = link {
         let kept = kept_groups(link, situation.groups, situation.leaving_groups);
         if kept != link.groups {
             let base = match &decision.link {
