@@ -117,3 +117,87 @@ DEMO_ENTRA_SECRET=$(field client_secret)
 DEMO_OKTA_TOKEN=$(field okta_token)
 export ROSTERD__SOURCES__ENTRA__ENDPOINT ROSTERD__SOURCES__ENTRA__AUTHORITY
 export ROSTERD__SOURCES__OKTA__ORG_URL DEMO_ENTRA_SECRET DEMO_OKTA_TOKEN
+
+say '' "Contoso has 200 people in Entra ID and 120 in Okta, all of them invented. Those who are" \
+    "assigned to the portal's application get accounts in a store, a dashboard and a device" \
+    "management portal, which rosterd keeps itself. The settings are in config/demo.toml."
+
+# --- the first run -----------------------------------------------------------------------
+
+heading "Do the settings hold, and do the credentials?"
+rosterd 0 check
+
+heading "What would a first run do? Nothing is changed by asking."
+rosterd 0 plan
+
+report=$place/report.html
+"$bin/rosterd" -c config/demo.toml --log warn plan --format html >"$report"
+say '' "The same plan for a browser: $report"
+
+heading "Do it."
+lines=12 rosterd 0 sync
+
+heading "Do it again. There must be nothing to do."
+rosterd 0 sync
+
+# --- a working day -----------------------------------------------------------------------
+
+leaver=chinedu.kim8@contoso.com
+renamed=ngoc.novakova19@contoso.com
+hired=grace.hopper@contoso.com
+
+heading "Meanwhile at Contoso"
+say "Two laptops are enrolled for $leaver." ''
+rosterd 0 policy set Staff --portal mdm
+rosterd 0 device set LAPTOP-1 --portal mdm --assigned-to "$leaver" --policy Staff
+rosterd 0 device set LAPTOP-2 --portal mdm --assigned-to "$leaver" --policy Staff
+
+editors=$("$bin/rosterd" -c config/demo.toml --log warn export groups --source entra |
+    sed -n 's|.*"id":"\([^"]*\)","displayName":"applivery-editor".*|\1|p')
+id=$(control POST /graph/users "{\"userPrincipalName\": \"$hired\", \"mail\": \"$hired\",
+    \"displayName\": \"Grace Hopper\", \"givenName\": \"Grace\", \"surname\": \"Hopper\",
+    \"jobTitle\": \"Rear Admiral\", \"department\": \"Compilers\", \"accountEnabled\": true}" |
+    sed -n 's|.*"id":"\([^"]*\)".*|\1|p')
+control POST "/graph/groups/$editors/members/$id" >/dev/null
+control PATCH "/graph/users/$leaver" '{"accountEnabled": false}' >/dev/null
+control PATCH "/graph/users/$renamed" \
+    '{"surname": "García", "displayName": "Ngọc García"}' >/dev/null
+say '' "Then, at the identity provider: $hired is hired and put into" \
+    "applivery-editor; $leaver leaves; $renamed marries."
+
+heading "The next run asks only for what changed, and touches these three."
+lines=70 rosterd 0 sync
+
+heading "And then there is nothing to do."
+rosterd 0 sync
+
+# --- looking at what came of it ----------------------------------------------------------
+
+heading "Why is the new editor an editor?"
+rosterd 0 explain "$hired"
+
+heading "Who has an account in the dashboard now?"
+lines=50 rosterd 0 export accounts --portal dashboard --format text
+
+heading "The leaver's laptops, under another policy"
+rosterd 0 device list --portal mdm
+
+heading "Every run is kept."
+rosterd 0 runs
+
+# --- the end -----------------------------------------------------------------------------
+
+say '' "That is all. This version has no daemon and no console yet: a timer or cron starts the" \
+    "runs, and what is seen above is what there is. README.md says what else is missing." \
+    '' "The report for a browser stays at $report"
+
+if [ -t 0 ]; then
+    say '' "The pretend tenants are still up. To try commands of your own in another terminal:" ''
+    for name in ROSTERD__STATE__PATH ROSTERD__SOURCES__ENTRA__ENDPOINT \
+        ROSTERD__SOURCES__ENTRA__AUTHORITY ROSTERD__SOURCES__OKTA__ORG_URL \
+        DEMO_ENTRA_SECRET DEMO_OKTA_TOKEN; do
+        say "    export $name=${!name}"
+    done
+    say "    $bin/rosterd -c config/demo.toml status" ''
+    read -r -p "Enter ends them. " _ || true
+fi
