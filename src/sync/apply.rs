@@ -233,7 +233,8 @@ impl<'a> Applying<'a> {
         let mut moves: Vec<(u64, Action, String)> = Vec::new();
         let summary = &plan.head.summary;
         let has = |op: Op| summary.values().any(|ops| ops.contains_key(&op));
-        if !has(Op::UpdateAccount) && !(has(Op::RemoveAccount) && has(Op::CreateAccount)) {
+        let frees = has(Op::RemoveAccount) && has(Op::CreateAccount);
+        if !(has(Op::UpdateAccount) || frees) {
             return Ok(ChangingKeys::default());
         }
         for (number, action) in plan.actions().enumerate() {
@@ -344,6 +345,7 @@ struct Links<'a> {
     /// Links on their way to another key: all are taken away before the first is put down, so
     /// that two may swap.
     moving: HashMap<(String, String), Link>,
+    moves: bool,
     ops: Vec<Write>,
 }
 
@@ -353,6 +355,7 @@ impl<'a> Links<'a> {
             store,
             links: HashMap::new(),
             moving: HashMap::new(),
+            moves: false,
             ops: Vec::new(),
         }
     }
@@ -360,6 +363,7 @@ impl<'a> Links<'a> {
     fn take_away(&mut self, portal: &str, key: &str) -> Result<(), RunError> {
         let place = (portal.to_owned(), key.to_owned());
         if let Some(link) = self.store.link(portal, key)? {
+            self.moves = true;
             self.moving.insert(place.clone(), link);
             self.links.insert(place, None);
         }
@@ -510,7 +514,12 @@ impl<'a> Links<'a> {
                 None => ops.extend(delete_link(&portal, &key)),
             }
         }
-        Ok(self.store.write(ops)?)
+        if self.moves {
+            self.store.write_moves(ops)?;
+        } else {
+            self.store.write(ops)?;
+        }
+        Ok(())
     }
 }
 

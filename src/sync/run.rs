@@ -177,9 +177,7 @@ impl Sync {
         let mut plan = builder.finish(notes.head.clone())?;
         plan.head.guard = self.review(&plan, &decided, &notes)?;
         let approved = match &intent {
-            Intent::Approve { digest, .. } => {
-                *digest == plan.head.digest && notes.doubts.empty_sources.is_empty()
-            }
+            Intent::Approve { digest, .. } => *digest == plan.head.digest,
             _ => false,
         };
         let exact = match &intent {
@@ -214,7 +212,20 @@ impl Sync {
         self.checkpoint(&view, &notes, now)?;
         self.store.flush()?;
         self.apply(&mut plan, &decided)?;
+        let all_failed = notes.fetched.is_empty() && !notes.failed.is_empty();
+        if all_failed && plan.head.status == Status::Applied {
+            plan.head.status = Status::Failed;
+        }
         self.keep(&plan, now)?;
+        tracing::info!(
+            run.id = %plan.head.run,
+            run.status = plan.head.status.as_str(),
+            actions = plan.action_count(),
+            "run {} {}: {} actions",
+            plan.head.run,
+            plan.head.status.as_str(),
+            plan.action_count()
+        );
         Ok(Run { plan, moved: false })
     }
 
@@ -395,7 +406,6 @@ impl Sync {
         let record = RunRecord {
             head: plan.head.clone(),
             finished_at: now,
-            released_by: None,
         };
         self.store.write(vec![put_run(&record)])?;
         Ok(self.store.flush()?)
