@@ -95,7 +95,9 @@ control() {
 # --- build, and start the pretend tenants ------------------------------------------------
 
 say "Building rosterd and the simulator; the first time this takes some minutes."
-cargo build --quiet --locked --package rosterd --package rosterd-sim
+quiet=--quiet
+[ ! -t 2 ] || quiet=
+cargo build $quiet --locked --package rosterd --package rosterd-sim
 bin=${CARGO_TARGET_DIR:-target}/debug
 
 "$bin/rosterd-sim" --users 200 --groups 40 --memberships 900 \
