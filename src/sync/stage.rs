@@ -601,6 +601,15 @@ impl Stager {
         Ok(())
     }
 
+    /// Forgets a member list that could not be confirmed: nothing of it counts.
+    pub fn leave_list(&mut self, group: &GroupId) -> Result<(), RunError> {
+        if let Some(number) = self.known_number(&Member::Group(group.clone()))? {
+            self.lists.remove(&number);
+            self.closed.remove(&number);
+        }
+        Ok(())
+    }
+
     /// Settles memberships and sorts what has to be found again.
     pub fn finish(mut self) -> Result<Staged, RunError> {
         self.settle_edges()?;
