@@ -11,8 +11,6 @@ use anyhow::Context;
 
 use crate::config::{Loaded, Settings};
 use crate::plan::guard::Limits;
-use crate::rules::OnDeactivate;
-use crate::store::portals::put_policy;
 use crate::store::{DEFAULT_CACHE_BYTES, SledEngine, Store};
 use crate::sync::{Progress, Sync};
 use crate::targets::{Target, local::Local};
@@ -42,14 +40,6 @@ pub fn open(loaded: &Loaded, progress: Arc<dyn Progress>) -> anyhow::Result<Arc<
         .keys()
         .map(|name| (name.as_str().to_owned(), local.clone()))
         .collect();
-    // A policy that the settings name exists in a local target from the start.
-    for portal in &portals {
-        if let OnDeactivate::ChangePolicy(policy) = &portal.on_deactivate
-            && !store.policies(&portal.name)?.contains(policy)
-        {
-            store.write(vec![put_policy(&portal.name, policy)])?;
-        }
-    }
     let fingerprints = settings
         .portals
         .keys()

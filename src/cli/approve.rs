@@ -42,7 +42,8 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             args.run
         ),
     }
-    let shown = sync.plan_of(&args.run)?;
+    // Only needed to say what moved; what is approved is told by the digest.
+    let shown = sync.plan_of(&args.run).ok();
     let intent = Intent::Approve {
         run: args.run.clone(),
         digest: record.head.digest.clone(),
@@ -56,9 +57,11 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         Format::Text
     };
     if run.moved {
-        let shown: Vec<_> = shown.actions().collect::<Result<_, _>>()?;
         plan::print(&run.plan, format)?;
-        show_moved(&shown, &run.plan)?;
+        if let Some(shown) = shown {
+            let shown: Vec<_> = shown.actions().collect::<Result<_, _>>()?;
+            show_moved(&shown, &run.plan)?;
+        }
         bail!(
             "nothing was applied: the plan comes out otherwise than the held one; look at the new one, then sync again"
         );

@@ -143,6 +143,8 @@ pub async fn run() -> ExitCode {
     }
     match dispatch(cli.command, &loaded).await {
         Ok(exit) => ExitCode::from(exit as u8),
+        // Who reads only the head of a report has what they wanted.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             print_error(&error);
             let settings = error.downcast_ref::<SettingsErrors>().is_some()
@@ -183,6 +185,13 @@ async fn dispatch(command: Command, loaded: &Loaded) -> anyhow::Result<Exit> {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct Usage(pub String);
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
 
 /// One line that says what failed, where, and what to do. Its causes follow at `debug`, but
 /// for the innermost: a wrapper that only says what was being done needs it to be useful.

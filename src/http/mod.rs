@@ -7,6 +7,7 @@
 //! `budget` decides when a request may leave, `retry` how long to wait after a fault, `page`
 //! keeps chains of pages from going in circles.
 
+mod bucket;
 mod budget;
 mod client;
 mod error;

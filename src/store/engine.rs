@@ -177,9 +177,7 @@ pub trait Snapshot {
 /// Why the store could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    #[error(
-        "another rosterd holds the store at {place}; stop it first, or let it do the work over its socket"
-    )]
+    #[error("another rosterd holds the store at {place}; wait until it is done, or stop it first")]
     InUse { place: String },
 
     #[error("no space left for the store at {place}; make room on its disk, then start again")]

@@ -76,6 +76,19 @@ impl Store {
         Ok(self.engine.write(ops)?)
     }
 
+    /// Rows that change places: one unit up to the size of a transaction. A larger set is
+    /// written before what it replaces is deleted, so that a crash leaves a row twice rather
+    /// than not at all.
+    pub fn write_moves(&self, ops: Vec<Op>) -> Result<(), StoreError> {
+        if ops.len() <= TRANSACTION_OPS {
+            return self.transact(ops);
+        }
+        let (puts, deletes): (Vec<Op>, Vec<Op>) =
+            ops.into_iter().partition(|op| matches!(op, Op::Put(..)));
+        self.write(puts)?;
+        self.write(deletes)
+    }
+
     /// All or nothing.
     pub fn transact(&self, ops: Vec<Op>) -> Result<(), StoreError> {
         Ok(self.engine.transact(ops)?)

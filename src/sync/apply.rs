@@ -344,6 +344,7 @@ struct Links<'a> {
     /// Links on their way to another key: all are taken away before the first is put down, so
     /// that two may swap.
     moving: HashMap<(String, String), Link>,
+    moves: bool,
     ops: Vec<Write>,
 }
 
@@ -353,6 +354,7 @@ impl<'a> Links<'a> {
             store,
             links: HashMap::new(),
             moving: HashMap::new(),
+            moves: false,
             ops: Vec::new(),
         }
     }
@@ -360,6 +362,7 @@ impl<'a> Links<'a> {
     fn take_away(&mut self, portal: &str, key: &str) -> Result<(), RunError> {
         let place = (portal.to_owned(), key.to_owned());
         if let Some(link) = self.store.link(portal, key)? {
+            self.moves = true;
             self.moving.insert(place.clone(), link);
             self.links.insert(place, None);
         }
@@ -510,7 +513,11 @@ impl<'a> Links<'a> {
                 None => ops.extend(delete_link(&portal, &key)),
             }
         }
-        Ok(self.store.write(ops)?)
+        Ok(if self.moves {
+            self.store.write_moves(ops)?
+        } else {
+            self.store.write(ops)?
+        })
     }
 }
 

@@ -64,7 +64,15 @@ impl Target for Local {
             steps.iter().map(|step| batch.take(step)).collect();
         let written = taken_away
             .and_then(|()| batch.drop_memberships(steps, &results))
-            .and_then(|()| Ok(self.store.write(batch.into_ops())?));
+            .and_then(|()| {
+                let moves = steps.iter().any(|step| step.old_key.is_some());
+                let ops = batch.into_ops();
+                Ok(if moves {
+                    self.store.write_moves(ops)?
+                } else {
+                    self.store.write(ops)?
+                })
+            });
         if let Err(error) = written {
             let text = error.to_string();
             for result in &mut results {
@@ -143,7 +151,12 @@ impl Batch<'_> {
             return Ok(());
         };
         let portal = &step.action.portal;
-        if let Some(account) = self.store.local_account(portal, old)? {
+        let subject = &step.action.subject;
+        let own = self
+            .store
+            .local_account(portal, old)?
+            .filter(|account| account.source == subject.source && account.source_id == subject.id);
+        if let Some(account) = own {
             let place = (portal.clone(), old.to_owned());
             self.moving.insert(place.clone(), account);
             self.accounts.insert(place, None);
@@ -167,7 +180,16 @@ impl Batch<'_> {
     fn update(&mut self, step: &Step<'_>) -> Result<(), TargetError> {
         let action = step.action;
         let account = match step.old_key {
-            Some(old) => self.moving.remove(&(action.portal.clone(), old.to_owned())),
+            Some(old) => match self.moving.remove(&(action.portal.clone(), old.to_owned())) {
+                Some(account) => Some(account),
+                // Moved by a run that was cut off before it could note so.
+                None => self
+                    .account(&action.portal, &action.key)?
+                    .filter(|account| {
+                        account.source == action.subject.source
+                            && account.source_id == action.subject.id
+                    }),
+            },
             None => self.account(&action.portal, &action.key)?,
         };
         let Some(mut account) = account else {

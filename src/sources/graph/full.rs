@@ -31,8 +31,8 @@ const LISTINGS: usize = 3;
 pub async fn fetch(source: &GraphSource, sink: &Sink) -> Result<Fetched, FetchError> {
     let taken_at = Timestamp::now();
     let output = Output::new(source, sink);
-    let from = from_now_on(source).await?;
     let users = async {
+        let from = from_now_on(source).await?;
         list_users(source, &output).await?;
         delta::users(source, &output, &from)
             .await

@@ -83,7 +83,9 @@ async fn named_users(
     for (key, answer) in by_path.into_iter().zip(answers) {
         match answer {
             Some(body) => found.push(read_user(source, &body).map_err(refused)?),
-            None if wire::is_guid(key) => changes.push(Change::UserGone(UserId::new(key))),
+            None if wire::is_guid(key) => {
+                changes.push(Change::UserGone(UserId::new(key.to_ascii_lowercase())));
+            }
             None => missing.push(key),
         }
     }
@@ -248,7 +250,9 @@ async fn named_groups(
         match found.is_empty() {
             true if wire::is_guid(name) => {
                 output
-                    .send(vec![Change::GroupGone(GroupId::new(name))])
+                    .send(vec![Change::GroupGone(GroupId::new(
+                        name.to_ascii_lowercase(),
+                    ))])
                     .await?;
             }
             true => output.warn(format!("Graph knows no group {name:?}")),

@@ -10,7 +10,6 @@
 use std::collections::BTreeSet;
 
 use futures::{StreamExt, TryStreamExt, future, stream};
-use jiff::Timestamp;
 
 use super::OktaSource;
 use super::client::ASSIGNMENTS;
@@ -35,7 +34,6 @@ const MOST_LOOKS: usize = 20;
 pub struct Assignments {
     pub groups: BTreeSet<String>,
     pub direct: BTreeSet<String>,
-    pub began: Option<Timestamp>,
 }
 
 impl Assignments {
@@ -64,6 +62,12 @@ pub struct AssignmentHints {
     pub more: bool,
 }
 
+/// A list of ids, or None when a record of it is illegible.
+type Listed = Option<BTreeSet<String>>;
+
+/// The same for one page.
+type Page = Result<Option<Vec<String>>, String>;
+
 /// How the assignments are after a look at what changed.
 pub enum Outcome {
     Same,
@@ -82,7 +86,7 @@ fn is_direct(record: &AppUserRecord) -> bool {
 }
 
 /// The direct assignments on a page, or None when one cannot be told.
-fn direct_page(body: &[u8]) -> Result<Option<Vec<String>>, String> {
+fn direct_page(body: &[u8]) -> Page {
     let records: Records<AppUserRecord> = wire::records(body)?;
     let legible: Option<Vec<AppUserRecord>> = records.into_iter().map(Result::ok).collect();
     Ok(legible.map(|records| {
@@ -91,7 +95,7 @@ fn direct_page(body: &[u8]) -> Result<Option<Vec<String>>, String> {
     }))
 }
 
-fn group_page(body: &[u8]) -> Result<Option<Vec<String>>, String> {
+fn group_page(body: &[u8]) -> Page {
     let records: Records<AppGroupRecord> = wire::records(body)?;
     let ids = records.into_iter().map(|record| Some(record.ok()?.id));
     Ok(ids.collect())
@@ -108,21 +112,11 @@ impl OktaSource {
             self.app_list(application, "users", USERS_A_PAGE, direct_page),
         )
         .await?;
-        let ((groups, began), (direct, also)) = (groups, direct);
-        Ok(match (groups, direct) {
-            (Some(groups), Some(direct)) => Some(Assignments {
-                groups,
-                direct,
-                began: [began, also].into_iter().flatten().min(),
-            }),
-            _ => None,
-        })
+        let both = groups.zip(direct);
+        Ok(both.map(|(groups, direct)| Assignments { groups, direct }))
     }
 
-    pub(super) async fn app_groups(
-        &self,
-        application: &str,
-    ) -> Result<(Option<BTreeSet<String>>, Option<Timestamp>), FetchError> {
+    pub(super) async fn app_groups(&self, application: &str) -> Result<Listed, FetchError> {
         self.app_list(application, "groups", GROUPS_A_PAGE, group_page)
             .await
     }
@@ -132,8 +126,8 @@ impl OktaSource {
         application: &str,
         list: &str,
         limit: &str,
-        decode: fn(&[u8]) -> Result<Option<Vec<String>>, String>,
-    ) -> Result<(Option<BTreeSet<String>>, Option<Timestamp>), FetchError> {
+        decode: fn(&[u8]) -> Page,
+    ) -> Result<Listed, FetchError> {
         let path = ["apps", application, list];
         let url = self.client.url(&path, &[("limit", limit)]);
         let what = format!("the {list} assigned to application {application}");
@@ -145,7 +139,7 @@ impl OktaSource {
                 _ => all = None,
             }
         }
-        Ok((all, pages.began()))
+        Ok(all)
     }
 
     /// Brings the assignments up to date with what the log says. `groups` is the list of
@@ -183,11 +177,7 @@ impl OktaSource {
                 return Ok(Outcome::Same);
             }
             if clear {
-                return Ok(Outcome::Changed(Assignments {
-                    groups,
-                    direct,
-                    began: None,
-                }));
+                return Ok(Outcome::Changed(Assignments { groups, direct }));
             }
         }
         Ok(match self.assignments(application).await? {

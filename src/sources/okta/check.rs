@@ -1,13 +1,14 @@
 //! `rosterd check`: each thing the source needs, tried once.
 
 use super::OktaSource;
-use super::auth::{ServiceApp, needs};
+use super::auth::needs;
 use super::client::{APP, ASSIGNMENTS, GROUPS, Kind, LOGS, MEMBERS, USERS};
 use super::errors::{Need, SignIn};
 use super::groups::group_page;
+use super::service_app::ServiceApp;
 use super::wire::{self, AppRecord, MemberRecord};
-use crate::http::Policy;
-use crate::sources::{FetchError, Finding};
+use crate::http::{HttpError, Policy};
+use crate::sources::Finding;
 
 impl OktaSource {
     pub(super) async fn findings(&self) -> Vec<Finding> {
@@ -21,8 +22,10 @@ impl OktaSource {
                 return findings;
             }
         }
-        findings.push(self.try_users().await);
-        if !findings.iter().all(|finding| finding.ok) && self.credential_is_bad().await {
+        let users = self.try_users().await;
+        let (Ok(finding) | Err(finding)) = &users;
+        findings.push(finding.clone());
+        if users.is_err() {
             return findings;
         }
         findings.extend(self.try_groups().await);
@@ -30,10 +33,7 @@ impl OktaSource {
             findings.push(self.try_app(application).await);
             findings.push(self.try_assignments(application).await);
         }
-        findings.push(
-            self.try_list("reads the System Log", &["logs"], LOGS, "it is empty")
-                .await,
-        );
+        findings.push(self.try_list("reads the System Log", &["logs"], LOGS).await);
         findings
     }
 
@@ -63,18 +63,23 @@ impl OktaSource {
         }]
     }
 
-    async fn credential_is_bad(&self) -> bool {
-        let url = self.client.url(&["users"], &[("limit", "1")]);
-        let answer = self
-            .client
-            .get_with("the credential", USERS, &url, Policy::probe(), |_| Ok(()))
-            .await;
-        answer.is_err_and(|error| error.status().is_none_or(|it| it.status.as_u16() == 401))
-    }
-
-    async fn try_users(&self) -> Finding {
-        let empty = "it shows none: the credential's admin role may not cover any";
-        self.try_list("reads users", &["users"], USERS, empty).await
+    /// Err when there is no point in trying more: the credential or the host is wrong, and
+    /// every line would say the same.
+    async fn try_users(&self) -> Result<Finding, Finding> {
+        match self.count("the users list", &["users"], USERS).await {
+            Ok(0) => Ok(bad(
+                "reads users, but there are none to see: the credential's admin role may not cover any".to_owned(),
+            )),
+            Ok(_) => Ok(good("signs in and reads users".to_owned())),
+            Err(error) => {
+                let hopeless = error.status().is_none_or(|it| it.status.as_u16() != 403);
+                let finding = bad(self.client.explain(error, Need::Users).to_string());
+                match hopeless {
+                    true => Err(finding),
+                    false => Ok(finding),
+                }
+            }
+        }
     }
 
     /// Groups, and with one of them whether members can be read.
@@ -96,7 +101,7 @@ impl OktaSource {
         let path = ["groups", group.id.as_str(), "users"];
         vec![
             good("reads groups".to_owned()),
-            self.try_list("reads the members of groups", &path, MEMBERS, "")
+            self.try_list("reads the members of groups", &path, MEMBERS)
                 .await,
         ]
     }
@@ -135,39 +140,27 @@ impl OktaSource {
 
     async fn try_assignments(&self, application: &str) -> Finding {
         let path = ["apps", application, "users"];
-        let empty = "nobody has it yet";
-        self.try_list(
-            "reads the application's assignments",
-            &path,
-            ASSIGNMENTS,
-            empty,
-        )
-        .await
+        self.try_list("reads the application's assignments", &path, ASSIGNMENTS)
+            .await
     }
 
-    /// Reads the first record of a list. `empty` is what to add when there is none.
-    async fn try_list(&self, does: &str, path: &[&str], kind: Kind, empty: &str) -> Finding {
+    async fn try_list(&self, does: &str, path: &[&str], kind: Kind) -> Finding {
+        match self.count(does, path, kind).await {
+            Ok(_) => good(does.to_owned()),
+            Err(error) => bad(self.client.explain(error, kind.need).to_string()),
+        }
+    }
+
+    /// Asks for one record of a list, and counts what comes.
+    async fn count(&self, what: &str, path: &[&str], kind: Kind) -> Result<usize, HttpError> {
         let url = self.client.url(path, &[("limit", "1")]);
         let decode = |body: &[u8]| Ok(wire::records::<MemberRecord>(body)?.len());
         let answer = self
             .client
-            .get_with(does, kind, &url, Policy::probe(), decode)
-            .await;
-        match answer {
-            Ok(answer) if answer.value == 0 && !empty.is_empty() => {
-                // No users at all is not a possible state: whoever asks is one.
-                let ok = kind.need != Need::Users;
-                let text = format!("{does}; {empty}");
-                Finding { ok, text }
-            }
-            Ok(_) => good(does.to_owned()),
-            Err(error) => bad(failed(self.client.explain(error, kind.need))),
-        }
+            .get_with(what, kind, &url, Policy::probe(), decode)
+            .await?;
+        Ok(answer.value)
     }
-}
-
-fn failed(error: FetchError) -> String {
-    error.to_string()
 }
 
 fn good(text: String) -> Finding {

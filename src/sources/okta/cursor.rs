@@ -17,6 +17,11 @@ use crate::sources::FetchError;
 /// second; stamps have whole seconds; two clocks of one service may differ a little.
 pub const OVERLAP: SignedDuration = SignedDuration::from_secs(120);
 
+/// How far the round after a full one looks back behind its beginning. A full round reads
+/// Okta's data and not its index, so this covers no lag: only that `Date` has whole seconds
+/// and may come from another clock than the stamps.
+const AFTER_FULL: SignedDuration = SignedDuration::from_secs(2);
+
 /// The log is kept for 90 days, and it alone tells deletions. The rest is a margin.
 const OLDEST: SignedDuration = SignedDuration::from_hours(80 * 24);
 
@@ -82,9 +87,9 @@ impl LogPosition {
 }
 
 impl Position {
-    /// The position after a full round that began at `taken_at`.
-    pub fn after_full(settings: String, taken_at: Timestamp) -> Position {
-        let from = back(taken_at, OVERLAP);
+    /// The position after a full round that began at `taken_at`, when `logged` was logged.
+    pub fn after_full(settings: String, taken_at: Timestamp, logged: Vec<String>) -> Position {
+        let from = back(taken_at, AFTER_FULL);
         Position {
             version: VERSION,
             settings,
@@ -92,9 +97,9 @@ impl Position {
             users_from: from,
             groups_from: from,
             log: LogPosition {
-                since: from,
+                since: back(taken_at, OVERLAP),
                 next: None,
-                seen: Vec::new(),
+                seen: logged,
             },
             members_read: BTreeMap::new(),
             gone: BTreeMap::new(),
@@ -147,11 +152,20 @@ impl Position {
 }
 
 /// Where the next round starts, when this one began at `began` and saw changes at `stamps`.
-pub fn next_from(began: Timestamp, mut stamps: Vec<Timestamp>) -> Timestamp {
-    let from = back(began, OVERLAP);
+pub fn next_from(began: Timestamp, stamps: Vec<Timestamp>) -> Timestamp {
+    shortened(back(began, OVERLAP), began, stamps)
+}
+
+/// The same after a full round. Stamps from before it began do not matter.
+pub fn next_from_full(began: Timestamp, stamps: Vec<Timestamp>) -> Timestamp {
+    shortened(back(began, AFTER_FULL), began, stamps)
+}
+
+fn shortened(from: Timestamp, began: Timestamp, mut stamps: Vec<Timestamp>) -> Timestamp {
     stamps.sort_unstable();
     match stamps.len().checked_sub(OVERLAP_CHANGES) {
-        Some(first) => from.max(stamps[first].min(began)),
+        // `Date` has whole seconds, so a stamp may be later within the same one.
+        Some(first) => from.max(stamps[first].min(began + SignedDuration::from_secs(1))),
         None => from,
     }
 }
@@ -181,11 +195,12 @@ mod tests {
 
     #[test]
     fn a_position_survives_the_store() {
-        let mut position = Position::after_full("s".into(), at(0));
-        position.members_read.insert("00g1".into(), at(-60));
+        let mut position = Position::after_full("s".into(), at(0), vec!["e1".into()]);
+        position.members_read.insert("00g1".into(), at(-1));
         position.members_read.insert("00g2".into(), at(-600));
         let back = Position::read(&position.write(), "s").unwrap();
-        assert_eq!(back.users_from, at(-120));
+        assert_eq!(back.users_from, at(-2));
+        assert_eq!(back.log.since, at(-120));
         assert_eq!(
             back.members_read.len(),
             1,
@@ -195,7 +210,7 @@ mod tests {
 
     #[test]
     fn other_settings_ask_for_a_full_round() {
-        let cursor = Position::after_full("s".into(), at(0)).write();
+        let cursor = Position::after_full("s".into(), at(0), vec!["e1".into()]).write();
         for cursor in [cursor, Cursor("{}".into())] {
             let error = Position::read(&cursor, "t").unwrap_err();
             assert!(matches!(error, FetchError::Resync(_)));
@@ -204,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_position_is_good_for_eighty_days_and_not_from_the_future() {
-        let position = Position::after_full("s".into(), at(0));
+        let position = Position::after_full("s".into(), at(0), vec!["e1".into()]);
         let days = |n: i64| at(n * 86_400);
         assert!(position.fits(days(79)).is_ok());
         assert!(position.fits(days(81)).is_err());
@@ -219,7 +234,7 @@ mod tests {
         let many = (0..1000).map(|n| at(-n / 10)).collect();
         assert_eq!(next_from(at(0), many), at(-14));
         let future = vec![at(900); 1000];
-        assert_eq!(next_from(at(0), future), at(0));
+        assert_eq!(next_from(at(0), future), at(1));
     }
 
     #[test]

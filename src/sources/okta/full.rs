@@ -10,7 +10,7 @@
 //! The group Everyone is not read: its members are all users that are not deactivated.
 //!
 //! What changes during the round is read again by the next one, which looks back to the
-//! first answer of this one.
+//! beginning of this one.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,8 +21,8 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 
 use super::client::{GROUPS, USERS};
-use super::cursor::Position;
-use super::groups::{GROUPS_A_PAGE, group_page, no_date};
+use super::cursor::{Position, next_from_full};
+use super::groups::{GROUPS_A_PAGE, group_page};
 use super::users::{USERS_A_PAGE, UserRow};
 use super::{OktaSource, assigned, send};
 use crate::directory::{Change, Collection, GroupId, Member};
@@ -38,15 +38,25 @@ const PART: usize = 1_000;
 /// What one chain of a round found out beside its changes.
 #[derive(Default)]
 struct Seen {
-    began: Option<Timestamp>,
     nameless: usize,
     warnings: Vec<String>,
+    /// When objects changed that changed since the round began.
+    stamps: Vec<Timestamp>,
     /// Group ids with their `lastMembershipUpdated`.
     members_read: Vec<(GroupId, Timestamp)>,
 }
 
+impl Seen {
+    fn note(&mut self, moved: Option<Timestamp>, began: Timestamp) {
+        let since = next_from_full(began, Vec::new());
+        self.stamps.extend(moved.filter(|moved| *moved >= since));
+    }
+}
+
 impl OktaSource {
     pub(super) async fn full(&self, sink: &Sink) -> Result<Fetched, FetchError> {
+        // Before anything else, so that everything else is newer.
+        let (logged, began) = self.recent_events().await?;
         let everyone = Everyone::default();
         let application = self.options.scope.application();
         let assignments = async {
@@ -56,8 +66,8 @@ impl OktaSource {
             }
         };
         let (users, groups, assignments) = futures::try_join!(
-            self.all_users(sink, &everyone),
-            self.all_groups(sink, &everyone),
+            self.all_users(sink, &everyone, began),
+            self.all_groups(sink, &everyone, began),
             assignments,
         )?;
 
@@ -76,23 +86,19 @@ impl OktaSource {
         }
         send(sink, everyone.close(users.nameless == 0)).await?;
 
-        let mut began: Vec<Timestamp> = [users.began, groups.began].into_iter().flatten().collect();
-        let mut kept = (None, None);
+        let mut position = Position::after_full(self.settings.clone(), began, logged);
+        position.users_from = next_from_full(began, users.stamps);
+        position.groups_from = next_from_full(began, groups.stamps);
         match (application, assignments) {
             (Some(_), Some(Some(assignments))) => {
                 send(sink, vec![assignments.change()]).await?;
                 complete.insert(Collection::Assigned);
-                began.extend(assignments.began);
-                kept = assignments.kept();
+                (position.app_groups, position.direct) = assignments.kept();
             }
             (Some(application), _) => warnings.push(assigned::illegible(application)),
             (None, _) => {}
         }
-
-        let taken_at = began.into_iter().min().ok_or_else(no_date)?;
-        let mut position = Position::after_full(self.settings.clone(), taken_at);
         position.everyone = everyone.id().map(|id| id.to_string());
-        (position.app_groups, position.direct) = kept;
         position.members_read = groups
             .members_read
             .into_iter()
@@ -106,7 +112,12 @@ impl OktaSource {
         })
     }
 
-    async fn all_users(&self, sink: &Sink, everyone: &Everyone) -> Result<Seen, FetchError> {
+    async fn all_users(
+        &self,
+        sink: &Sink,
+        everyone: &Everyone,
+        began: Timestamp,
+    ) -> Result<Seen, FetchError> {
         let mut seen = Seen::default();
         let mut unseen = self.reading.custom().clone();
         let mut any = false;
@@ -125,7 +136,11 @@ impl OktaSource {
                 seen.nameless += page.nameless;
                 let stay = page.rows.iter().filter(|row| !row.deprovisioned);
                 let mut changes = everyone.add(stay.map(|row| Member::User(row.id.clone())));
-                for UserRow { change, .. } in page.rows {
+                for UserRow {
+                    change, updated, ..
+                } in page.rows
+                {
+                    seen.note(updated, began);
                     if let Change::User(user) = &change {
                         any = true;
                         if !unseen.is_empty() {
@@ -136,7 +151,6 @@ impl OktaSource {
                 }
                 send(sink, changes).await?;
             }
-            seen.began = seen.began.or(pages.began());
         }
         if any {
             seen.warnings.extend(unseen.iter().map(|name| {
@@ -148,7 +162,12 @@ impl OktaSource {
         Ok(seen)
     }
 
-    async fn all_groups(&self, sink: &Sink, everyone: &Everyone) -> Result<Seen, FetchError> {
+    async fn all_groups(
+        &self,
+        sink: &Sink,
+        everyone: &Everyone,
+        began: Timestamp,
+    ) -> Result<Seen, FetchError> {
         let (ahead, waiting) = mpsc::channel::<GroupId>(GROUPS_AHEAD);
         let list = async move {
             let mut seen = Seen::default();
@@ -160,6 +179,7 @@ impl OktaSource {
                 let mut to_read = Vec::with_capacity(page.rows.len());
                 let mut changes = Vec::with_capacity(page.rows.len());
                 for row in page.rows {
+                    seen.note(row.moved(), began);
                     if row.everyone {
                         named = Some(row.id.clone());
                     } else if row.readable() {
@@ -171,14 +191,15 @@ impl OktaSource {
                 }
                 send(sink, changes).await?;
                 // Only now: its members must not come before the group.
-                named.map(|id| everyone.found(id));
+                if let Some(id) = named {
+                    everyone.found(id);
+                }
                 for id in to_read {
                     if ahead.send(id).await.is_err() {
                         return Ok(seen);
                     }
                 }
             }
-            seen.began = pages.began();
             Ok(seen)
         };
         let read = self.read_members_of(waiting, sink);

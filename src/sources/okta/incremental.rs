@@ -8,50 +8,41 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use super::assigned::Outcome;
-use super::client::{GROUPS, USER_GROUPS, USERS};
+use super::client::{GROUPS, USERS};
 use super::cursor::{Position, back, next_from};
-use super::errors::{self, Need};
 use super::groups::{GROUPS_A_PAGE, GroupRow, group_page, no_date};
-use super::log::Hints;
 use super::users::{USERS_A_PAGE, UserRow};
 use super::wire::stamp;
 use super::{OktaSource, assigned, send};
 use crate::directory::{Change, Cursor, GroupId, Member, UserId};
 use crate::sources::{FetchError, Fetched, Sink};
 
-/// An event is logged a moment after the change it is about, and stamps may lack fractions.
-const EVENT_LAG: SignedDuration = SignedDuration::from_secs(2);
-
-/// Of more users that came or went at once, the groups are not asked for one by one. Those
-/// who went count in no group anyway; those who came get theirs from the next full round.
-const MOST_STANDINGS: usize = 500;
-
 /// What the index knew of users.
-struct Users {
-    began: Timestamp,
-    stamps: Vec<Timestamp>,
-    seen: HashMap<UserId, Sighting>,
-    nameless: usize,
+pub struct Users {
+    pub began: Timestamp,
+    pub stamps: Vec<Timestamp>,
+    pub seen: HashMap<UserId, Sighting>,
+    pub nameless: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Sighting {
-    updated: Option<Timestamp>,
-    deprovisioned: bool,
+pub struct Sighting {
+    pub updated: Option<Timestamp>,
+    pub deprovisioned: bool,
 }
 
 /// What the index knew of groups.
-struct Groups {
-    began: Timestamp,
-    stamps: Vec<Timestamp>,
-    seen: HashMap<GroupId, (Option<Timestamp>, Option<Timestamp>)>,
-    members_read: BTreeMap<String, Timestamp>,
-    everyone: Option<String>,
-    nameless: usize,
+pub struct Groups {
+    pub began: Timestamp,
+    pub stamps: Vec<Timestamp>,
+    pub seen: HashMap<GroupId, (Option<Timestamp>, Option<Timestamp>)>,
+    pub members_read: BTreeMap<String, Timestamp>,
+    pub everyone: Option<String>,
+    pub nameless: usize,
 }
 
 impl OktaSource {
@@ -96,7 +87,7 @@ impl OktaSource {
                 users.nameless, groups.nameless
             ));
         }
-        if let (Some(application), Some((listed, _))) = (application, app_groups) {
+        if let (Some(application), Some(listed)) = (application, app_groups) {
             let outcome = match listed {
                 None => Outcome::Illegible,
                 Some(listed) => {
@@ -221,159 +212,10 @@ impl OktaSource {
             .await?;
         Ok(groups)
     }
-
-    /// Reads the users that the log names and the index did not show as new; returns those
-    /// that are gone.
-    async fn look_at_users(
-        &self,
-        hints: &Hints,
-        users: &mut Users,
-        everyone: Option<&GroupId>,
-        sink: &Sink,
-    ) -> Result<Vec<String>, FetchError> {
-        let shown = |id: &str, at: Option<Timestamp>| {
-            let seen = users.seen.get(&UserId::new(id));
-            seen.is_some_and(|it| covers(it.updated, at)) && !hints.deleted.contains(id)
-        };
-        let named: Vec<String> = hints
-            .users
-            .iter()
-            .filter(|(id, at)| !shown(id, **at))
-            .map(|(id, _)| id.clone())
-            .collect();
-        let mut looks = stream::iter(named)
-            .map(|id| async move { Ok::<_, FetchError>((self.user(&id).await?, id)) })
-            .buffered(self.options.concurrency.max(1));
-        let mut gone = Vec::new();
-        while let Some((found, id)) = looks.try_next().await? {
-            let mut changes = Vec::new();
-            match found {
-                Some(row) => {
-                    users.seen.insert(row.id.clone(), row.sighting());
-                    row.say(everyone, &mut changes);
-                }
-                None => {
-                    let user = UserId::new(&id);
-                    users.seen.remove(&user);
-                    changes.extend(everyone.map(|group| {
-                        Change::MemberRemoved(group.clone(), Member::User(user.clone()))
-                    }));
-                    changes.push(Change::UserGone(user));
-                    gone.push(id);
-                }
-            }
-            send(sink, changes).await?;
-        }
-        Ok(gone)
-    }
-
-    /// The same for groups and their members.
-    async fn look_at_groups(
-        &self,
-        hints: &Hints,
-        groups: &mut Groups,
-        sink: &Sink,
-    ) -> Result<Vec<String>, FetchError> {
-        let shown = |id: &str| {
-            let (moved, membership) = groups.seen.get(&GroupId::new(id)).copied()?;
-            let profile = hints.groups.get(id).is_none_or(|at| covers(moved, *at));
-            let members = hints.memberships.get(id);
-            Some(profile && members.is_none_or(|at| covers(membership, *at)))
-        };
-        let named: BTreeSet<String> = hints
-            .groups
-            .keys()
-            .chain(hints.memberships.keys())
-            .filter(|id| groups.everyone.as_ref() != Some(*id))
-            .filter(|id| hints.deleted.contains(*id) || shown(id) != Some(true))
-            .cloned()
-            .collect();
-        let looks: Vec<(String, Option<GroupRow>)> = stream::iter(named)
-            .map(|id| async move {
-                let found = self.group(&id).await?;
-                Ok::<_, FetchError>((id, found))
-            })
-            .buffered(self.options.concurrency.max(1))
-            .try_collect()
-            .await?;
-        let mut gone = Vec::new();
-        for (id, found) in looks {
-            match found {
-                Some(row) if row.readable() => {
-                    let group = row.id.clone();
-                    groups.saw(&row);
-                    send(sink, vec![row.change]).await?;
-                    self.send_members(&group, sink).await?;
-                }
-                Some(row) => send(sink, vec![row.change]).await?,
-                // It is hidden from us, or its deletion is yet to be logged.
-                None if !hints.deleted.contains(&id) => {}
-                None => {
-                    send(sink, vec![Change::GroupGone(GroupId::new(&id))]).await?;
-                    gone.push(id);
-                }
-            }
-        }
-        Ok(gone)
-    }
-
-    /// Groups list no deactivated users, and list them again when they come back, without
-    /// `lastMembershipUpdated` moving. So those users are asked for their groups.
-    async fn look_at_standings(
-        &self,
-        hints: &Hints,
-        users: &Users,
-        sink: &Sink,
-    ) -> Result<(), FetchError> {
-        let known = |id: &String| {
-            let user = UserId::new(id);
-            let seen = users.seen.get(&user).copied()?;
-            Some((user, seen.deprovisioned))
-        };
-        let asked: Vec<(UserId, bool)> = hints
-            .standing
-            .iter()
-            .filter_map(known)
-            .take(MOST_STANDINGS)
-            .collect();
-        let mut looks = stream::iter(asked)
-            .map(|(user, left)| async move {
-                let groups = self.groups_of(&user).await?.unwrap_or_default();
-                Ok::<_, FetchError>((user, left, groups))
-            })
-            .buffered(self.options.concurrency.max(1));
-        while let Some((user, left, groups)) = looks.try_next().await? {
-            let change = |row: GroupRow| match left {
-                true => Change::MemberRemoved(row.id, Member::User(user.clone())),
-                false => Change::MemberAdded(row.id, Member::User(user.clone())),
-            };
-            send(sink, groups.into_iter().map(change).collect()).await?;
-        }
-        Ok(())
-    }
-
-    /// The groups that a user is a member of; None when Okta knows no such user.
-    pub(super) async fn groups_of(
-        &self,
-        user: &UserId,
-    ) -> Result<Option<Vec<GroupRow>>, FetchError> {
-        let url = self.client.url(&["users", user.as_str(), "groups"], &[]);
-        let what = format!("the groups of user {user}");
-        let mut pages = self.client.pages(what, USER_GROUPS, url);
-        let mut all = Vec::new();
-        loop {
-            match pages.try_next(group_page).await {
-                Ok(Some(page)) => all.extend(page.rows),
-                Ok(None) => return Ok(Some(all)),
-                Err(error) if errors::is_gone(&error) => return Ok(None),
-                Err(error) => return Err(self.client.explain(error, Need::Groups)),
-            }
-        }
-    }
 }
 
 impl Groups {
-    fn saw(&mut self, row: &GroupRow) {
+    pub fn saw(&mut self, row: &GroupRow) {
         self.seen
             .insert(row.id.clone(), (row.moved(), row.membership_updated));
         if let Some(at) = row.membership_updated {
@@ -383,7 +225,7 @@ impl Groups {
 }
 
 impl UserRow {
-    fn sighting(&self) -> Sighting {
+    pub fn sighting(&self) -> Sighting {
         Sighting {
             updated: self.updated,
             deprovisioned: self.deprovisioned,
@@ -391,7 +233,7 @@ impl UserRow {
     }
 
     /// The user, and whether it is one of everyone.
-    pub(super) fn say(self, everyone: Option<&GroupId>, changes: &mut Vec<Change>) {
+    pub fn say(self, everyone: Option<&GroupId>, changes: &mut Vec<Change>) {
         if let Some(group) = everyone
             && matches!(self.change, Change::User(_))
         {
@@ -405,14 +247,6 @@ impl UserRow {
     }
 }
 
-/// Whether an object that moved at `seen` already shows what an event at `at` is about.
-fn covers(seen: Option<Timestamp>, at: Option<Timestamp>) -> bool {
-    match (seen, at) {
-        (Some(seen), Some(at)) => seen >= back(at, EVENT_LAG),
-        _ => false,
-    }
-}
-
 /// A stamp that `gt` turns into "at `from` or later".
 fn just_before(from: Timestamp) -> String {
     stamp(back(from, SignedDuration::from_millis(1)))
@@ -421,19 +255,6 @@ fn just_before(from: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_event_is_covered_by_what_moved_with_it_or_after() {
-        let at = |ms: i64| Some(Timestamp::from_millisecond(1_700_000_000_000 + ms).unwrap());
-        assert!(covers(at(0), at(900)), "logged a moment later");
-        assert!(covers(at(60_000), at(0)));
-        assert!(
-            !covers(at(0), at(60_000)),
-            "the index shows an older version"
-        );
-        assert!(!covers(None, at(0)));
-        assert!(!covers(at(0), None));
-    }
 
     #[test]
     fn the_boundary_itself_is_asked_for() {

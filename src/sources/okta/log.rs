@@ -22,6 +22,10 @@ const EVENTS_A_PAGE: usize = 1_000;
 /// When the last event about each object was logged.
 type Named = BTreeMap<String, Option<Timestamp>>;
 
+/// Events to look at before a full round. Of more than that in the overlap, the round after
+/// it looks at some objects once more than it must.
+const RECENT_EVENTS: &str = "100";
+
 /// What the log names.
 #[derive(Default)]
 pub struct Hints {
@@ -121,6 +125,28 @@ fn note(into: &mut Named, ids: impl Iterator<Item = String>, at: Option<Timestam
 }
 
 impl OktaSource {
+    /// The last events logged, and Okta's time. A full round starts with this: what it reads
+    /// afterwards has those events in it already, so the next round need not look at them.
+    pub(super) async fn recent_events(&self) -> Result<(Vec<String>, Timestamp), FetchError> {
+        let filter = filter(self.options.scope.application());
+        let query = [
+            ("sortOrder", "DESCENDING"),
+            ("limit", RECENT_EVENTS),
+            ("filter", filter.as_str()),
+        ];
+        let url = self.client.url(&["logs"], &query);
+        let decode = |body: &[u8]| {
+            let events = wire::records::<Event>(body)?;
+            let legible = events.into_iter().flatten();
+            Ok(legible.map(|event| event.uuid).collect::<Vec<String>>())
+        };
+        let answer = self.client.get("the System Log", LOGS, &url, decode).await;
+        let answer = answer.map_err(|error| self.client.explain(error, Need::Logs))?;
+        let mut uuids = answer.value;
+        uuids.reverse();
+        Ok((uuids, answer.at.ok_or_else(no_date)?))
+    }
+
     /// Reads what was logged since `was`.
     pub(super) async fn read_log(&self, was: &LogPosition) -> Result<LogRead, FetchError> {
         let resumed = was.next.as_deref().and_then(|next| self.client.link(next));

@@ -1,11 +1,12 @@
 //! Okta: people, groups and assignments over the management API.
 //!
 //! A full round (`full`) lists everything. An incremental one (`incremental`) asks for what
-//! moved and reads the System Log (`log`) for deletions, from a position (`cursor`) that
-//! holds only times of Okta's own. `lookup` reads single users and groups, `assigned` who
-//! has the application.
+//! moved, reads the System Log (`log`) for deletions and looks at what it names (`hints`),
+//! from a position (`cursor`) that holds only times of Okta's own. `lookup` reads single
+//! users and groups, `assigned` who has the application.
 //!
-//! `client` asks and follows pages, `auth` and `key` sign in, `errors` say what to mend.
+//! `client` asks and follows pages; `auth`, `service_app` and `key` sign in; `errors` say what
+//! to mend.
 //! `wire` holds Okta's words and `convert` ends them: beyond it there is only the model.
 //!
 //! The group Everyone is a group like any other, in every scope; its members are derived
@@ -20,11 +21,15 @@ mod cursor;
 mod errors;
 mod full;
 mod groups;
+mod hints;
 mod incremental;
 mod key;
+mod links;
 mod log;
 mod lookup;
+mod members;
 mod options;
+mod service_app;
 mod users;
 mod wire;
 

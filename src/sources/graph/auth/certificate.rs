@@ -70,3 +70,48 @@ impl Certificate {
             .map_err(|_| HttpError::Setup("the certificate's key cannot sign".into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CERT: &[u8] = include_bytes!("../../../../tests/graph_source/graph-test.pem");
+    const KEY: &str = include_str!("../../../../tests/graph_source/graph-test.key");
+
+    fn part(assertion: &str, n: usize) -> serde_json::Value {
+        let text = assertion.split('.').nth(n).unwrap();
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn an_assertion_is_signed_for_one_use_and_ten_minutes() {
+        let app = App {
+            tenant: "contoso".into(),
+            client_id: "app-1".into(),
+            scope: String::new(),
+            token_url: "https://login.test/contoso/oauth2/v2.0/token"
+                .parse()
+                .unwrap(),
+        };
+        let certificate = Certificate::read(CERT, KEY).unwrap();
+        let first = certificate.assertion(&app).unwrap();
+        let header = part(&first, 0);
+        assert_eq!(header["alg"], "PS256");
+        assert_eq!(header["x5t#S256"].as_str().unwrap().len(), 43);
+        let claims = part(&first, 1);
+        assert_eq!(claims["aud"], app.token_url.as_str());
+        assert_eq!(claims["iss"], claims["sub"]);
+        let life = claims["exp"].as_i64().unwrap() - claims["nbf"].as_i64().unwrap();
+        assert_eq!(life, LIFE_SECONDS);
+        let second = certificate.assertion(&app).unwrap();
+        assert_ne!(claims["jti"], part(&second, 1)["jti"]);
+    }
+
+    #[test]
+    fn a_file_that_is_something_else_is_refused_without_showing_it() {
+        let error = |cert: &[u8], key| Certificate::read(cert, key).err().unwrap().to_string();
+        assert!(error(KEY.as_bytes(), KEY).contains("no certificate"));
+        assert!(error(CERT, "hunter2").contains("no RSA key"));
+        assert!(!error(CERT, "hunter2").contains("hunter2"));
+    }
+}
