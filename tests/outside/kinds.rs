@@ -111,7 +111,12 @@ fn who_is_new_gets_accounts() {
     world.settles(&mut oracle);
     let group = world.entra_group("applivery-editor");
     world.sim.add_member(&group, &ada).expect("a member");
-    okta(&world, "POST", "users", json!({"profile": {"login": "grace@contoso.com"}}));
+    okta(
+        &world,
+        "POST",
+        "users",
+        json!({"profile": {"login": "grace@contoso.com"}}),
+    );
     okta(&world, "POST", "assignments/grace@contoso.com", Value::Null);
     world.settles(&mut oracle);
 }
@@ -145,9 +150,19 @@ fn who_is_disabled_departs_and_returns() {
     let (world, mut oracle) = begin(assigned());
     let (user, other) = (world.entra_user(5), world.okta_user(5));
     for enabled in [false, true, false, true] {
-        entra(&world, "PATCH", &format!("users/{user}"), json!({"accountEnabled": enabled}));
+        entra(
+            &world,
+            "PATCH",
+            &format!("users/{user}"),
+            json!({"accountEnabled": enabled}),
+        );
         let status = if enabled { "ACTIVE" } else { "SUSPENDED" };
-        okta(&world, "PATCH", &format!("users/{other}"), json!({"status": status}));
+        okta(
+            &world,
+            "PATCH",
+            &format!("users/{other}"),
+            json!({"status": status}),
+        );
         world.settles(&mut oracle);
     }
     for status in [
@@ -159,7 +174,12 @@ fn who_is_disabled_departs_and_returns() {
         "STAGED",
         "RECOVERY",
     ] {
-        okta(&world, "PATCH", &format!("users/{other}"), json!({"status": status}));
+        okta(
+            &world,
+            "PATCH",
+            &format!("users/{other}"),
+            json!({"status": status}),
+        );
         world.settles(&mut oracle);
     }
 }
@@ -170,7 +190,12 @@ fn who_changes_while_away_is_updated_on_return() {
     let path = format!("users/{}", world.entra_user(4));
     entra(&world, "PATCH", &path, json!({"accountEnabled": false}));
     world.settles(&mut oracle);
-    entra(&world, "PATCH", &path, json!({"jobTitle": "Elsewhere", "mail": "moved@contoso.com"}));
+    entra(
+        &world,
+        "PATCH",
+        &path,
+        json!({"jobTitle": "Elsewhere", "mail": "moved@contoso.com"}),
+    );
     world.settles(&mut oracle);
     entra(&world, "PATCH", &path, json!({"accountEnabled": true}));
     world.settles(&mut oracle);
@@ -189,7 +214,12 @@ fn who_is_deleted_departs_and_restored_ones_return() {
         entra(&world, method, &path, Value::Null);
         world.settles(&mut oracle);
     }
-    okta(&world, "DELETE", &format!("users/{}", world.okta_user(5)), Value::Null);
+    okta(
+        &world,
+        "DELETE",
+        &format!("users/{}", world.okta_user(5)),
+        Value::Null,
+    );
     world.settles(&mut oracle);
 }
 
@@ -202,13 +232,23 @@ fn who_is_unassigned_departs_and_assigned_again_returns() {
         world.okta_group("Portal users"),
     );
     for method in ["DELETE", "POST"] {
-        entra(&world, method, &format!("assignments/{direct}"), Value::Null);
+        entra(
+            &world,
+            method,
+            &format!("assignments/{direct}"),
+            Value::Null,
+        );
         okta(&world, method, &format!("assignments/{other}"), Value::Null);
         world.settles(&mut oracle);
     }
     for method in ["DELETE", "POST"] {
         entra(&world, method, &format!("assignments/{group}"), Value::Null);
-        okta(&world, method, &format!("assignments/{second}"), Value::Null);
+        okta(
+            &world,
+            method,
+            &format!("assignments/{second}"),
+            Value::Null,
+        );
         world.settles(&mut oracle);
     }
 }
@@ -219,8 +259,18 @@ fn who_leaves_a_group_leaves_what_it_gave() {
     let (group, user) = (world.entra_group("applivery-viewer"), world.entra_user(9));
     let (second, other) = (world.okta_group("applivery-viewer"), world.okta_user(5));
     for method in ["DELETE", "POST"] {
-        entra(&world, method, &format!("groups/{group}/members/{user}"), Value::Null);
-        okta(&world, method, &format!("groups/{second}/members/{other}"), Value::Null);
+        entra(
+            &world,
+            method,
+            &format!("groups/{group}/members/{user}"),
+            Value::Null,
+        );
+        okta(
+            &world,
+            method,
+            &format!("groups/{second}/members/{other}"),
+            Value::Null,
+        );
         world.settles(&mut oracle);
     }
 }
@@ -235,7 +285,12 @@ fn a_role_is_decided_once_or_follows_the_groups() {
         ("DELETE", "applivery-admin"),
     ] {
         let group = world.entra_group(group);
-        entra(&world, method, &format!("groups/{group}/members/{user}"), Value::Null);
+        entra(
+            &world,
+            method,
+            &format!("groups/{group}/members/{user}"),
+            Value::Null,
+        );
         world.settles(&mut oracle);
     }
 }
@@ -255,7 +310,9 @@ fn a_changed_login_or_address_is_a_rename() {
         let plan = world.settles(&mut oracle);
         let deeds = crate::world::deeds(&plan);
         assert!(
-            deeds.iter().all(|deed| !deed.contains("create_account") && !deed.contains("remove_")),
+            deeds
+                .iter()
+                .all(|deed| !deed.contains("create_account") && !deed.contains("remove_")),
             "{deeds:?}"
         );
     }
@@ -263,7 +320,12 @@ fn a_changed_login_or_address_is_a_rename() {
         json!({"login": "okta.login@contoso.com"}),
         json!({"email": "Okta.Address@contoso.com"}),
     ] {
-        okta(&world, "PATCH", &format!("users/{other}"), json!({"profile": profile}));
+        okta(
+            &world,
+            "PATCH",
+            &format!("users/{other}"),
+            json!({"profile": profile}),
+        );
         world.settles(&mut oracle);
     }
 }
@@ -274,10 +336,24 @@ fn two_users_may_swap_their_addresses() {
     let (one, two) = (world.entra_user(17), world.entra_user(18));
     let truth = world.sim.graph_truth();
     let mail = |position: usize| truth["users"][position]["mail"].clone();
-    entra(&world, "PATCH", &format!("users/{one}"), json!({"mail": mail(18)}));
-    entra(&world, "PATCH", &format!("users/{two}"), json!({"mail": mail(17)}));
+    entra(
+        &world,
+        "PATCH",
+        &format!("users/{one}"),
+        json!({"mail": mail(18)}),
+    );
+    entra(
+        &world,
+        "PATCH",
+        &format!("users/{two}"),
+        json!({"mail": mail(17)}),
+    );
     world.settles(&mut oracle);
-    let (one, two, three) = (world.okta_user(13), world.okta_user(14), world.okta_user(15));
+    let (one, two, three) = (
+        world.okta_user(13),
+        world.okta_user(14),
+        world.okta_user(15),
+    );
     let truth = world.sim.okta_truth();
     let mail = |position: usize| truth["users"][position]["profile"]["email"].clone();
     for (user, from) in [(one, 14), (two, 15), (three, 13)] {
@@ -291,19 +367,36 @@ fn two_users_may_swap_their_addresses() {
 fn groups_come_and_go_and_change_their_names() {
     let (world, mut oracle) = begin(everyone());
     let (user, other) = (world.entra_user(0), world.okta_user(0));
-    let made = world.sim.create_group(json!({"displayName": "Night shift", "members": [user]}));
+    let made = world
+        .sim
+        .create_group(json!({"displayName": "Night shift", "members": [user]}));
     let group = text(&made.expect("a group is made")["id"]);
     let body = json!({"profile": {"name": "Night shift"}, "members": [other]});
     let made = world.control("POST", "okta/groups", body);
     let second = text(&made["id"]);
     world.settles(&mut oracle);
-    entra(&world, "PATCH", &format!("groups/{group}"), json!({"displayName": "Day shift"}));
-    okta(&world, "PATCH", &format!("groups/{second}"), json!({"profile": {"name": "Day shift"}}));
+    entra(
+        &world,
+        "PATCH",
+        &format!("groups/{group}"),
+        json!({"displayName": "Day shift"}),
+    );
+    okta(
+        &world,
+        "PATCH",
+        &format!("groups/{second}"),
+        json!({"profile": {"name": "Day shift"}}),
+    );
     world.settles(&mut oracle);
     entra(&world, "DELETE", &format!("groups/{group}"), Value::Null);
     okta(&world, "DELETE", &format!("groups/{second}"), Value::Null);
     world.settles(&mut oracle);
-    entra(&world, "POST", &format!("groups/{group}/restore"), Value::Null);
+    entra(
+        &world,
+        "POST",
+        &format!("groups/{group}/restore"),
+        Value::Null,
+    );
     world.settles(&mut oracle);
 }
 
@@ -315,8 +408,18 @@ fn an_assigned_group_that_is_renamed_or_deleted_takes_its_role_along() {
         world.okta_group("applivery-editor"),
     );
     for name in ["Former editors", "APPLIVERY-Editor"] {
-        entra(&world, "PATCH", &format!("groups/{group}"), json!({"displayName": name}));
-        okta(&world, "PATCH", &format!("groups/{second}"), json!({"profile": {"name": name}}));
+        entra(
+            &world,
+            "PATCH",
+            &format!("groups/{group}"),
+            json!({"displayName": name}),
+        );
+        okta(
+            &world,
+            "PATCH",
+            &format!("groups/{second}"),
+            json!({"profile": {"name": name}}),
+        );
         world.settles(&mut oracle);
     }
     entra(&world, "DELETE", &format!("groups/{group}"), Value::Null);
@@ -327,19 +430,47 @@ fn an_assigned_group_that_is_renamed_or_deleted_takes_its_role_along() {
 #[test]
 fn nested_and_cyclic_groups_carry_their_members() {
     let (world, mut oracle) = begin(assigned());
-    let (parent, ring) = (world.entra_group("Sales Europe"), world.entra_group("Ring A"));
+    let (parent, ring) = (
+        world.entra_group("Sales Europe"),
+        world.entra_group("Ring A"),
+    );
     let leaf = world.entra_group("Sales Iberia");
     // The ring comes into scope, under two parents that are in one another.
-    entra(&world, "POST", &format!("groups/{parent}/members/{ring}"), Value::Null);
+    entra(
+        &world,
+        "POST",
+        &format!("groups/{parent}/members/{ring}"),
+        Value::Null,
+    );
     world.settles(&mut oracle);
-    entra(&world, "POST", &format!("groups/{ring}/members/{parent}"), Value::Null);
+    entra(
+        &world,
+        "POST",
+        &format!("groups/{ring}/members/{parent}"),
+        Value::Null,
+    );
     world.settles(&mut oracle);
     let user = world.entra_user(19);
-    entra(&world, "POST", &format!("groups/{leaf}/members/{user}"), Value::Null);
+    entra(
+        &world,
+        "POST",
+        &format!("groups/{leaf}/members/{user}"),
+        Value::Null,
+    );
     world.settles(&mut oracle);
-    entra(&world, "DELETE", &format!("groups/{parent}/members/{leaf}"), Value::Null);
+    entra(
+        &world,
+        "DELETE",
+        &format!("groups/{parent}/members/{leaf}"),
+        Value::Null,
+    );
     world.settles(&mut oracle);
-    entra(&world, "DELETE", &format!("groups/{parent}/members/{ring}"), Value::Null);
+    entra(
+        &world,
+        "DELETE",
+        &format!("groups/{parent}/members/{ring}"),
+        Value::Null,
+    );
     world.settles(&mut oracle);
 }
 
@@ -349,15 +480,35 @@ fn a_second_user_with_the_key_waits_until_the_first_is_gone() {
     let body = json!({"userPrincipalName": "second@contoso.com", "mail": "shared@contoso.com",
         "displayName": "Second", "accountEnabled": true});
     let first = world.entra_user(17);
-    entra(&world, "PATCH", &format!("users/{first}"), json!({"mail": "shared@contoso.com"}));
+    entra(
+        &world,
+        "PATCH",
+        &format!("users/{first}"),
+        json!({"mail": "shared@contoso.com"}),
+    );
     world.settles(&mut oracle);
     let second = text(&world.sim.create_user(body).expect("a user is made")["id"]);
-    entra(&world, "POST", &format!("assignments/{second}"), Value::Null);
+    entra(
+        &world,
+        "POST",
+        &format!("assignments/{second}"),
+        Value::Null,
+    );
     let plan = world.settles(&mut oracle);
     assert_ne!(plan["conflicts"], json!([]));
-    entra(&world, "PATCH", &format!("users/{first}"), json!({"accountEnabled": false}));
+    entra(
+        &world,
+        "PATCH",
+        &format!("users/{first}"),
+        json!({"accountEnabled": false}),
+    );
     world.settles(&mut oracle);
-    entra(&world, "PATCH", &format!("users/{first}"), json!({"accountEnabled": true}));
+    entra(
+        &world,
+        "PATCH",
+        &format!("users/{first}"),
+        json!({"accountEnabled": true}),
+    );
     world.settles(&mut oracle);
 }
 
@@ -371,10 +522,20 @@ fn across_sources_the_first_of_the_portal_owns_the_key() {
     world.settles(&mut oracle);
     let first = world.entra_user(17);
     for enabled in [false, true] {
-        entra(&world, "PATCH", &format!("users/{first}"), json!({"accountEnabled": enabled}));
+        entra(
+            &world,
+            "PATCH",
+            &format!("users/{first}"),
+            json!({"accountEnabled": enabled}),
+        );
         world.settles(&mut oracle);
     }
-    okta(&world, "PATCH", "users/twin@contoso.com", json!({"status": "DEPROVISIONED"}));
+    okta(
+        &world,
+        "PATCH",
+        "users/twin@contoso.com",
+        json!({"status": "DEPROVISIONED"}),
+    );
     world.settles(&mut oracle);
 }
 
@@ -383,9 +544,19 @@ fn a_user_whose_new_key_is_taken_keeps_the_account_until_it_is_free() {
     let (world, mut oracle) = begin(assigned());
     let (one, two) = (world.entra_user(17), world.entra_user(18));
     let mail = world.sim.graph_truth()["users"][18]["mail"].clone();
-    entra(&world, "PATCH", &format!("users/{one}"), json!({"mail": mail, "jobTitle": "Waiting"}));
+    entra(
+        &world,
+        "PATCH",
+        &format!("users/{one}"),
+        json!({"mail": mail, "jobTitle": "Waiting"}),
+    );
     let plan = world.settles(&mut oracle);
     assert_ne!(plan["conflicts"], json!([]));
-    entra(&world, "PATCH", &format!("users/{two}"), json!({"mail": "freed@contoso.com"}));
+    entra(
+        &world,
+        "PATCH",
+        &format!("users/{two}"),
+        json!({"mail": "freed@contoso.com"}),
+    );
     world.settles(&mut oracle);
 }

@@ -262,9 +262,10 @@ impl Books {
             let owner = people.iter().find(|person| account.is(person));
             let moved = owner.is_some_and(|owner| {
                 owner.present
-                    && owner.key.as_deref().is_some_and(|now| {
-                        after.get(now).is_some_and(|account| account.is(owner))
-                    })
+                    && owner
+                        .key
+                        .as_deref()
+                        .is_some_and(|now| after.get(now).is_some_and(|account| account.is(owner)))
             });
             if moved || after.contains_key(&key) {
                 continue;
@@ -584,7 +585,11 @@ fn okta(truth: &Value) -> Company {
             ("email", "login"),
             ("email", "email"),
         ] {
-            take(&mut values, name, user["profile"].get(from).unwrap_or(&Value::Null));
+            take(
+                &mut values,
+                name,
+                user["profile"].get(from).unwrap_or(&Value::Null),
+            );
         }
         let id = text(&user["id"]);
         let status = user["status"].as_str().unwrap_or_default();

@@ -159,11 +159,6 @@ impl Settings {
         found.expect("a portal names sources that there are")
     }
 
-    pub fn portal(&self, name: &str) -> &Portal {
-        let found = self.portals.iter().find(|portal| portal.name == name);
-        found.expect("the test names portals that there are")
-    }
-
     pub fn toml(&self, state: &Path, base: &str) -> String {
         let mut text = String::new();
         self.write(&mut text, state, base)
@@ -188,7 +183,11 @@ impl Settings {
                 writeln!(out, "application = \"{}\"", rosterd_sim::APP_ID)?;
             }
             let scope = if source.assigned { "assigned" } else { "all" };
-            writeln!(out, "scope = \"{scope}\"\nnested_groups = {}", source.nested)?;
+            writeln!(
+                out,
+                "scope = \"{scope}\"\nnested_groups = {}",
+                source.nested
+            )?;
             write!(out, "{}", source.more)?;
         }
         writeln!(out, "\n[targets.local]\nkind = \"local\"")?;
