@@ -1,0 +1,18 @@
+//! rosterd from outside: the built binary against pretend tenants.
+//!
+//! Nothing here looks inside: commands are typed, exports are read, exit codes are counted. What
+//! is right is decided by `oracle`, which knows the design and not the code.
+
+mod chance;
+mod oracle;
+mod settings;
+mod world;
+
+mod commands;
+mod dry_run;
+mod errors;
+mod faults;
+mod guard;
+mod history;
+mod kinds;
+mod throttle;
