@@ -3,10 +3,11 @@
 //! Up to [`IN_MEMORY`] entries stay where they are. Beyond, sorted runs go to temporary files
 //! and are merged at the end, so that a first run of a large company takes no more memory
 //! than a small one. Members come out as one sorted action a group, whether they are pushed
-//! one at a time or many at once.
+//! one at a time or many at once: they are gathered by group as they come, leave memory in
+//! sorted pieces, and are put together again from the pieces.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
 use std::fs::File;
 use std::io::BufWriter;
 use std::sync::Arc;
@@ -27,6 +28,13 @@ const MEMBERS_PER_ACTION: usize = 50_000;
 /// So many members take the room of one entry.
 const MEMBERS_PER_ENTRY: usize = 8;
 
+/// So many changes, too.
+const CHANGES_PER_ENTRY: usize = 3;
+
+/// Gathered members go to disk in pieces of this many. Small, so that few of them wait for
+/// smaller ones in another run; large enough that what they share weighs nothing.
+const PIECE: usize = 512;
+
 /// At this many sorted runs they are merged into one: each is an open file, and a process may
 /// have no more than 1024.
 const RUNS: usize = 64;
@@ -35,8 +43,12 @@ type Keyed = (Vec<u8>, Entry);
 
 pub struct Builder {
     recent: Vec<Keyed>,
-    /// What `recent` weighs, in entries of the usual size.
+    /// Membership actions that take further members, without those: by their sort key.
+    gathered: HashMap<Vec<u8>, Action>,
+    /// What both weigh, in entries of the usual size.
     weight: usize,
+    /// Members gathered that do not make up the weight of an entry yet.
+    loose: usize,
     limit: usize,
     runs: Vec<Arc<File>>,
 }
@@ -56,51 +68,70 @@ impl Builder {
     pub fn with_capacity_limit(limit: usize) -> Builder {
         Builder {
             recent: Vec::new(),
+            gathered: HashMap::new(),
             weight: 0,
+            loose: 0,
             limit: limit.max(1),
             runs: Vec::new(),
         }
     }
 
     pub fn push(&mut self, entry: Entry) -> Result<(), PlanError> {
-        let Entry::Action(mut action) = entry else {
-            return self.keep(entry.sort_key(), 1, entry);
-        };
-        sort_members(&mut action.members);
-        if action.members.len() <= MEMBERS_PER_ACTION {
-            return self.keep_action(action);
+        let key = entry.sort_key();
+        match entry {
+            Entry::Action(action) if !action.members.is_empty() => self.gather(key, action),
+            Entry::Action(action) => {
+                self.weight += action.changes.len() / CHANGES_PER_ENTRY;
+                self.keep(key, Entry::Action(action))
+            }
+            entry => self.keep(key, entry),
         }
-        for members in std::mem::take(&mut action.members).chunks(MEMBERS_PER_ACTION) {
-            self.keep_action(Action {
-                members: members.to_vec(),
-                ..action.clone()
-            })?;
-        }
-        Ok(())
     }
 
-    fn keep_action(&mut self, action: Action) -> Result<(), PlanError> {
-        let weight = 1 + action.members.len() / MEMBERS_PER_ENTRY;
-        let first = action.members.first().cloned().unwrap_or_default();
-        let entry = Entry::Action(action);
-        let mut key = entry.sort_key();
-        key.extend_from_slice(first.as_bytes());
-        self.keep(key, weight, entry)
+    /// Adds members to those of the same group.
+    fn gather(&mut self, key: Vec<u8>, mut action: Action) -> Result<(), PlanError> {
+        self.loose += action.members.len();
+        match self.gathered.get_mut(&key) {
+            Some(before) if same_but_members(before, &action) => {
+                before.members.append(&mut action.members);
+            }
+            Some(_) => self.recent.extend(pieces(&key, action)),
+            None => {
+                self.weight += 1;
+                self.gathered.insert(key, action);
+            }
+        }
+        self.weight += self.loose / MEMBERS_PER_ENTRY;
+        self.loose %= MEMBERS_PER_ENTRY;
+        self.spill_if_full()
     }
 
-    fn keep(&mut self, key: Vec<u8>, weight: usize, entry: Entry) -> Result<(), PlanError> {
+    fn keep(&mut self, key: Vec<u8>, entry: Entry) -> Result<(), PlanError> {
         self.recent.push((key, entry));
-        self.weight += weight;
-        if self.weight >= self.limit {
-            self.spill()?;
+        self.weight += 1;
+        self.spill_if_full()
+    }
+
+    fn spill_if_full(&mut self) -> Result<(), PlanError> {
+        match self.weight >= self.limit {
+            true => self.spill(),
+            false => Ok(()),
         }
-        Ok(())
+    }
+
+    /// What is in memory, in order.
+    fn sorted(&mut self) -> Vec<Keyed> {
+        let mut recent = std::mem::take(&mut self.recent);
+        for (key, action) in self.gathered.drain() {
+            recent.extend(pieces(&key, action));
+        }
+        (self.weight, self.loose) = (0, 0);
+        recent.sort_by(|a, b| a.0.cmp(&b.0));
+        recent
     }
 
     fn spill(&mut self) -> Result<(), PlanError> {
-        self.recent.sort_by(|a, b| a.0.cmp(&b.0));
-        self.weight = 0;
-        let run = spooled(self.recent.drain(..).map(Ok))?;
+        let run = spooled(self.sorted().into_iter().map(Ok))?;
         self.runs.push(run);
         if self.runs.len() >= RUNS {
             let merged = spooled(Merge::new(&self.runs)?)?;
@@ -111,11 +142,11 @@ impl Builder {
 
     /// Sorts, joins members and counts. The totals and the digest of `head` are filled in.
     pub fn finish(mut self, mut head: Head) -> Result<Plan, PlanError> {
-        self.recent.sort_by(|a, b| a.0.cmp(&b.0));
         let mut totals = Totals::default();
         let entries = if self.runs.is_empty() {
-            let mut entries = Vec::with_capacity(self.recent.len());
-            let sorted = self.recent.into_iter().map(|(_, entry)| Ok(entry));
+            let sorted = self.sorted();
+            let mut entries = Vec::with_capacity(sorted.len());
+            let sorted = sorted.into_iter().map(|(_, entry)| Ok(entry));
             for entry in Joined::new(sorted) {
                 let entry = entry?;
                 totals.count(&entry);
@@ -144,8 +175,9 @@ fn spooled<T: Serialize>(
     records: impl Iterator<Item = Result<T, PlanError>>,
 ) -> Result<Arc<File>, PlanError> {
     let mut out = BufWriter::new(tempfile::tempfile().map_err(PlanError::Spool)?);
+    let mut buffer = Vec::new();
     for record in records {
-        write_record(&mut out, &record?).map_err(PlanError::Spool)?;
+        write_record(&mut out, &record?, &mut buffer).map_err(PlanError::Spool)?;
     }
     let file = out
         .into_inner()
@@ -158,6 +190,7 @@ struct Totals {
     summary: BTreeMap<String, BTreeMap<Op, u64>>,
     lists: BTreeMap<Section, u64>,
     digest: blake3::Hasher,
+    buffer: Vec<u8>,
 }
 
 impl Totals {
@@ -182,20 +215,24 @@ impl Totals {
                     joins: _,
                 } = action;
                 let shown = (portal, op, key, subject, changes, reason, members, device);
-                let bytes = postcard::to_stdvec(&shown).expect("an action serialises into memory");
+                let mut bytes = std::mem::take(&mut self.buffer);
+                bytes.clear();
+                let bytes =
+                    postcard::to_extend(&shown, bytes).expect("an action serialises into memory");
                 self.digest.update(&(bytes.len() as u64).to_le_bytes());
                 self.digest.update(&bytes);
+                self.buffer = bytes;
             }
             other => *self.lists.entry(other.section()).or_default() += 1,
         }
     }
 }
 
-/// Joins neighbouring membership entries of one group into one action.
+/// Puts the pieces of a group's members together, into actions of [`MEMBERS_PER_ACTION`].
 struct Joined<I> {
     sorted: I,
     open: Option<Action>,
-    ready: Option<Result<Entry, PlanError>>,
+    ready: VecDeque<Result<Entry, PlanError>>,
 }
 
 impl<I> Joined<I> {
@@ -203,7 +240,34 @@ impl<I> Joined<I> {
         Joined {
             sorted,
             open: None,
-            ready: None,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// Makes actions ready of the members that are smaller than `until`: whatever follows is
+    /// not. Without it, of all.
+    fn settle(&mut self, open: &mut Action, until: Option<&str>) {
+        sort_members(&mut open.members);
+        let mut settled = match until {
+            Some(until) => open.members.partition_point(|member| &**member < until),
+            None => open.members.len(),
+        };
+        while settled >= MEMBERS_PER_ACTION {
+            let rest = open.members.split_off(MEMBERS_PER_ACTION);
+            let members = std::mem::replace(&mut open.members, rest);
+            self.ready.push_back(Ok(Entry::Action(Action {
+                members,
+                ..open.clone()
+            })));
+            settled -= MEMBERS_PER_ACTION;
+        }
+    }
+
+    /// Makes what is left of a group ready.
+    fn close(&mut self, mut open: Action) {
+        self.settle(&mut open, None);
+        if !open.members.is_empty() {
+            self.ready.push_back(Ok(Entry::Action(open)));
         }
     }
 }
@@ -212,27 +276,36 @@ impl<I: Iterator<Item = Result<Entry, PlanError>>> Iterator for Joined<I> {
     type Item = Result<Entry, PlanError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(ready) = self.ready.take() {
-            return Some(ready);
-        }
         loop {
+            if let Some(ready) = self.ready.pop_front() {
+                return Some(ready);
+            }
             match self.sorted.next() {
-                Some(Ok(Entry::Action(action))) if !action.members.is_empty() => {
-                    match &mut self.open {
-                        Some(open) if joins(open, &action) => open.members.extend(action.members),
-                        open => {
-                            if let Some(before) = open.replace(action) {
-                                return Some(Ok(closed(before)));
+                Some(Ok(Entry::Action(piece))) if !piece.members.is_empty() => {
+                    match self.open.take() {
+                        Some(mut open) if joins(&open, &piece) => {
+                            if open.members.len() >= MEMBERS_PER_ACTION {
+                                self.settle(&mut open, piece.members.first().map(String::as_str));
                             }
+                            open.members.extend(piece.members);
+                            self.open = Some(open);
+                        }
+                        before => {
+                            if let Some(before) = before {
+                                self.close(before);
+                            }
+                            self.open = Some(piece);
                         }
                     }
                 }
                 other => {
-                    let Some(open) = self.open.take() else {
-                        return other;
-                    };
-                    self.ready = other;
-                    return Some(Ok(closed(open)));
+                    if let Some(open) = self.open.take() {
+                        self.close(open);
+                    }
+                    match other {
+                        Some(other) => self.ready.push_back(other),
+                        None => return self.ready.pop_front(),
+                    }
                 }
             }
         }
@@ -245,12 +318,45 @@ fn joins(open: &Action, next: &Action) -> bool {
         && open.key == next.key
         && open.subject.id == next.subject.id
         && open.subject.source == next.subject.source
-        && open.members.len() + next.members.len() <= MEMBERS_PER_ACTION
 }
 
-fn closed(mut action: Action) -> Entry {
+/// Whether two membership actions say the same of different members.
+fn same_but_members(a: &Action, b: &Action) -> bool {
+    let Action {
+        portal,
+        op,
+        key,
+        subject,
+        changes,
+        reason,
+        members: _,
+        device,
+        joins,
+    } = a;
+    *portal == b.portal
+        && *op == b.op
+        && *key == b.key
+        && *subject == b.subject
+        && *changes == b.changes
+        && *reason == b.reason
+        && *device == b.device
+        && *joins == b.joins
+}
+
+/// Members in sorted pieces, each under the key of its first.
+fn pieces(key: &[u8], mut action: Action) -> impl Iterator<Item = Keyed> {
     sort_members(&mut action.members);
-    Entry::Action(action)
+    let mut members = std::mem::take(&mut action.members).into_iter();
+    std::iter::from_fn(move || {
+        let piece: Vec<String> = members.by_ref().take(PIECE).collect();
+        let mut key = key.to_vec();
+        key.extend_from_slice(piece.first()?.as_bytes());
+        let action = Action {
+            members: piece,
+            ..action.clone()
+        };
+        Some((key, Entry::Action(action)))
+    })
 }
 
 fn sort_members(members: &mut Vec<String>) {

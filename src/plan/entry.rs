@@ -118,15 +118,17 @@ impl Entry {
     /// Bytes that sort as the plan does: section, then for actions phase, portal, key,
     /// subject, device, op. A device comes before the account it belongs to.
     pub fn sort_key(&self) -> Vec<u8> {
-        let mut key = vec![self.section() as u8];
+        // Most keys fit, a member's address at the end included.
+        let mut key = Vec::with_capacity(192);
+        key.push(self.section() as u8);
         let mut text = |part: &str| {
             // A NUL inside a text is followed by 0xFF, which UTF-8 never holds; one that
             // ends it is not: "a" stays before "a\0".
-            for &byte in part.as_bytes() {
-                key.push(byte);
-                if byte == 0 {
-                    key.push(0xFF);
+            for (number, run) in part.as_bytes().split(|byte| *byte == 0).enumerate() {
+                if number > 0 {
+                    key.extend_from_slice(&[0, 0xFF]);
                 }
+                key.extend_from_slice(run);
             }
             key.push(0);
         };

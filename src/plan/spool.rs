@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -153,9 +153,10 @@ impl Plan {
             head: serde_json::to_string(&self.head).map_err(|e| PlanError::Write(e.into()))?,
             outcomes: self.outcomes.as_deref().cloned(),
         };
-        write_record(&mut out, &prologue).map_err(PlanError::Write)?;
+        let mut buffer = Vec::new();
+        write_record(&mut out, &prologue, &mut buffer).map_err(PlanError::Write)?;
         for entry in self.entries() {
-            write_record(&mut out, &entry?).map_err(PlanError::Write)?;
+            write_record(&mut out, &entry?, &mut buffer).map_err(PlanError::Write)?;
         }
         out.flush().map_err(PlanError::Write)
     }
@@ -163,16 +164,18 @@ impl Plan {
     /// Reads a plan that [`Plan::write`] wrote, or says that it is not whole.
     pub fn read(input: impl Read) -> Result<Plan, PlanError> {
         let mut input = BufReader::new(input);
-        let prologue: Prologue = read_record(&mut input)?.ok_or(PlanError::CutShort {
-            found: 0,
-            expected: 1,
-        })?;
+        let mut buffer = Vec::new();
+        let prologue: Prologue =
+            read_record(&mut input, &mut buffer)?.ok_or(PlanError::CutShort {
+                found: 0,
+                expected: 1,
+            })?;
         let head: Head =
             serde_json::from_str(&prologue.head).map_err(|e| PlanError::Decode(e.into()))?;
         let mut out = BufWriter::new(tempfile::tempfile().map_err(PlanError::Spool)?);
         let mut found = 0;
-        while let Some(bytes) = read_bytes(&mut input)? {
-            write_bytes(&mut out, &bytes).map_err(PlanError::Spool)?;
+        while let Some(bytes) = read_bytes(&mut input, &mut buffer)? {
+            write_bytes(&mut out, bytes).map_err(PlanError::Spool)?;
             found += 1;
         }
         let file = out
@@ -225,28 +228,37 @@ impl Read for At {
 /// Length-prefixed postcard records, to the end of the input.
 pub(super) struct Records<R, T> {
     input: R,
+    buffer: Vec<u8>,
     of: std::marker::PhantomData<T>,
 }
 
-impl<R: Read, T: DeserializeOwned> Records<R, T> {
+impl<R: BufRead, T: DeserializeOwned> Records<R, T> {
     pub(super) fn new(input: R) -> Self {
         Records {
             input,
+            buffer: Vec::new(),
             of: std::marker::PhantomData,
         }
     }
 }
 
-impl<R: Read, T: DeserializeOwned> Iterator for Records<R, T> {
+impl<R: BufRead, T: DeserializeOwned> Iterator for Records<R, T> {
     type Item = Result<T, PlanError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        read_record(&mut self.input).transpose()
+        read_record(&mut self.input, &mut self.buffer).transpose()
     }
 }
 
-pub(super) fn write_record<T: Serialize>(out: &mut impl Write, record: &T) -> io::Result<()> {
-    write_bytes(out, &postcard::to_stdvec(record).map_err(io::Error::other)?)
+/// A plan has a record for every account and group: `buffer` is used again for each.
+pub(super) fn write_record<T: Serialize>(
+    out: &mut impl Write,
+    record: &T,
+    buffer: &mut Vec<u8>,
+) -> io::Result<()> {
+    buffer.clear();
+    *buffer = postcard::to_extend(record, std::mem::take(buffer)).map_err(io::Error::other)?;
+    write_bytes(out, buffer)
 }
 
 fn write_bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
@@ -255,9 +267,12 @@ fn write_bytes(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
     out.write_all(bytes)
 }
 
-fn read_record<T: DeserializeOwned>(input: &mut impl Read) -> Result<Option<T>, PlanError> {
-    match read_bytes(input)? {
-        Some(bytes) => postcard::from_bytes(&bytes)
+fn read_record<T: DeserializeOwned>(
+    input: &mut impl BufRead,
+    buffer: &mut Vec<u8>,
+) -> Result<Option<T>, PlanError> {
+    match read_bytes(input, buffer)? {
+        Some(bytes) => postcard::from_bytes(bytes)
             .map(Some)
             .map_err(|e| PlanError::Decode(e.into())),
         None => Ok(None),
@@ -265,30 +280,30 @@ fn read_record<T: DeserializeOwned>(input: &mut impl Read) -> Result<Option<T>, 
 }
 
 /// The next record's bytes; None at the end, an error within a record.
-fn read_bytes(input: &mut impl Read) -> Result<Option<Vec<u8>>, PlanError> {
-    let mut length = Vec::with_capacity(4);
-    input
-        .by_ref()
-        .take(4)
-        .read_to_end(&mut length)
-        .map_err(PlanError::Read)?;
-    if length.is_empty() {
+fn read_bytes<'a>(
+    input: &mut impl BufRead,
+    buffer: &'a mut Vec<u8>,
+) -> Result<Option<&'a [u8]>, PlanError> {
+    if input.fill_buf().map_err(PlanError::Read)?.is_empty() {
         return Ok(None);
     }
-    let ended = || PlanError::Decode("a record ends too early".into());
-    let length: [u8; 4] = length.try_into().map_err(|_| ended())?;
-    let length = u64::from(u32::from_le_bytes(length));
+    let ended = |error: io::Error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => PlanError::Decode("a record ends too early".into()),
+        _ => PlanError::Read(error),
+    };
+    let mut length = [0; 4];
+    input.read_exact(&mut length).map_err(ended)?;
+    let mut missing = u32::from_le_bytes(length) as usize;
+    buffer.clear();
     // Grows as it reads: a damaged length does not ask for gigabytes.
-    let mut bytes = Vec::new();
-    input
-        .by_ref()
-        .take(length)
-        .read_to_end(&mut bytes)
-        .map_err(PlanError::Read)?;
-    if bytes.len() as u64 != length {
-        return Err(ended());
+    while missing > 0 {
+        let begun = buffer.len();
+        let part = missing.min(1024 * 1024);
+        buffer.resize(begun + part, 0);
+        input.read_exact(&mut buffer[begun..]).map_err(ended)?;
+        missing -= part;
     }
-    Ok(Some(bytes))
+    Ok(Some(buffer))
 }
 
 #[cfg(test)]
