@@ -13,7 +13,7 @@ pub struct Rosterd<'a> {
     pub settings: &'a Path,
     pub sources: &'a [Vendor],
     /// One more settings file.
-    pub also: Option<&'a str>,
+    pub also: &'a str,
     pub state: PathBuf,
 }
 
@@ -30,9 +30,7 @@ impl Rosterd<'_> {
                 Vendor::Okta => file("okta.toml"),
             }
         }
-        if let Some(also) = self.also {
-            file(also);
-        }
+        file(self.also);
         for source in self.sources {
             match source {
                 Vendor::Graph => command

@@ -262,7 +262,7 @@ impl<'a> Bench<'a> {
             bin: &self.bin,
             settings: &self.run.place.settings,
             sources: &[self.tenant.vendor()],
-            also: None,
+            also: "leavers.toml",
             state: self.state(),
         }
         .command(&self.sim, arguments)

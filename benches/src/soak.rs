@@ -52,7 +52,7 @@ pub async fn run(soak: Soak) -> anyhow::Result<()> {
         bin: &bin,
         settings: &soak.place.settings,
         sources: SOURCES,
-        also: Some("soak.toml"),
+        also: "soak.toml",
         state: work.join(name),
     };
     let long = with_state("long");
