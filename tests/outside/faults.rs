@@ -74,6 +74,7 @@ struct Trial {
     okta: bool,
     /// A Graph user, or an Okta user, who comes and goes because the company says so.
     leaver: String,
+    leaver_key: String,
 }
 
 impl Trial {
@@ -91,10 +92,14 @@ impl Trial {
         let world = World::small(settings);
         let mut oracle = Oracle::default();
         world.settles(&mut oracle);
-        let leaver = match okta {
-            true => world.okta_user(17),
-            false => world.entra_user(17),
+        let truth = [world.sim.graph_truth(), world.sim.okta_truth()];
+        let leaver = &truth[usize::from(okta)]["users"][17];
+        let mail = if okta {
+            &leaver["profile"]["email"]
+        } else {
+            &leaver["mail"]
         };
+        let (leaver, leaver_key) = (text(&leaver["id"]), text(mail).to_lowercase());
         Trial {
             world,
             oracle,
@@ -102,6 +107,7 @@ impl Trial {
             round: 0,
             okta,
             leaver,
+            leaver_key,
         }
     }
 
@@ -170,7 +176,8 @@ impl Trial {
         if !said.out.is_empty() && said.code != 4 {
             for action in said.json()["actions"].as_array().expect("a list") {
                 let op = action["op"].as_str().expect("an op");
-                let asked = action["subject"]["id"] == *self.leaver;
+                let asked = action["subject"]["id"] == *self.leaver
+                    || action["members"] == json!([self.leaver_key]);
                 assert!(asked || !TAKING.contains(&op), "{action:#}\n{told}");
             }
         }
