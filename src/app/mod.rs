@@ -56,6 +56,11 @@ pub fn open(loaded: &Loaded, progress: Arc<dyn Progress>) -> anyhow::Result<Arc<
             max_membership_removals: settings.safety.max_membership_removals,
         },
         fingerprints,
+        scopes: settings
+            .sources
+            .keys()
+            .filter_map(|name| Some((name.as_str().to_owned(), settings.scope_fingerprint(name)?)))
+            .collect(),
         history: history_of(settings),
         progress,
         store,

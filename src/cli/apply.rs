@@ -88,6 +88,7 @@ fn same(a: &Action, b: &Action) -> bool {
         && a.key == b.key
         && a.subject == b.subject
         && a.changes == b.changes
+        && a.reason == b.reason
         && a.members == b.members
         && a.device == b.device
 }

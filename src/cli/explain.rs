@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::app;
 use crate::config::Loaded;
 use crate::directory::fold::fold;
-use crate::plan::Plan;
+use crate::plan::{LinkState, Plan};
 use crate::rules::lifecycle::subject_of;
 use crate::rules::scope::{Presence, presence};
 use crate::rules::{MATCH_KINDS, Portal, key_of};
@@ -122,21 +122,16 @@ fn explain(
     let mut answers = serde_json::Map::new();
     for portal in portals {
         let key = key_of(portal.match_on, &seen.user);
-        let link = match &key {
-            Some(key) => store.link(&portal.name, key)?,
-            None => None,
+        let own = view.own_link(&portal.name, portal.match_on, &source.name, seen)?;
+        let holder = match (&key, &own) {
+            (Some(key), None) => store.link(&portal.name, key)?,
+            _ => None,
         };
-        let own = link
-            .as_ref()
-            .is_some_and(|link| link.source == source.name && link.user == seen.user.id.as_str());
         let (present, why) = match presence(&person, portal) {
             Presence::Present(reason) => (true, reason),
             Presence::Absent(cause) => (false, cause.to_string()),
         };
-        let owner = link
-            .as_ref()
-            .filter(|_| !own)
-            .map(|link| json!({ "source": link.source, "id": link.user }));
+        let owner = holder.map(|link| json!({ "source": link.source, "id": link.user }));
         let role_groups: Vec<&str> = person
             .counted_groups()
             .filter(|membership| portal.roles.contains_key(&*membership.folded_name))
@@ -146,7 +141,11 @@ fn explain(
             Some(key) => last_action(store, history, &portal.name, key)?,
             None => None,
         };
-        let account = link.as_ref().filter(|_| own);
+        let account = own.as_ref();
+        let leaving_since = match account.map(|link| &link.state) {
+            Some(LinkState::Leaving { since, .. }) => Some(*since),
+            _ => None,
+        };
         answers.insert(
             portal.name.clone(),
             json!({
@@ -156,6 +155,8 @@ fn explain(
                 "account": account.is_some(),
                 "role": account.and_then(|link| link.account.role),
                 "role_groups": role_groups,
+                "account_key": account.map(|link| link.key.clone()),
+                "leaving_since": leaving_since,
                 "departed": account.is_some_and(|link| link.is_departed()),
                 "key_belongs_to": owner,
                 "last_action": last,

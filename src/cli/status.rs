@@ -25,9 +25,6 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         let age = state
             .last_complete
             .map(|then| now.duration_since(then).as_secs());
-        let next = loaded.settings.sources[name]
-            .pull()
-            .and_then(|pull| pull.schedule.next_after(now));
         rows.push(vec![
             name.as_str().to_owned(),
             state
@@ -50,7 +47,8 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
                 "groups": state.groups,
                 "failures": state.failures,
                 "last_error": state.last_error,
-                "next_run": next,
+                // Nothing runs by itself in this version.
+                "next_run": null,
             }),
         );
     }

@@ -77,7 +77,11 @@ pub fn review<E: From<PlanError>>(
                 ),
             });
         }
-        if deactivated == 0 && deleted == 0 && dropped == 0 {
+        // What is there is counted only where it could matter: counting reads every link.
+        let harmless = limits.max_deactivations.allows(deactivated, 0)
+            && limits.max_group_deletes.allows(deleted, 0)
+            && limits.max_membership_removals.allows(dropped, 0);
+        if harmless {
             continue;
         }
         let before = population(portal)?;

@@ -168,6 +168,18 @@ fn conflict(situation: &Situation<'_>, key: &str) -> Decision {
             dropped: subject_of(situation.person),
         });
     }
+    // The account itself stays untouched; rosterd's own record is kept true.
+    if let (Some(link), Ruling::Blocked { .. }) = (situation.link, situation.ruling) {
+        decision.watch = true;
+        let mut kept = link.clone();
+        kept.groups = kept_groups(link, situation.groups, situation.leaving_groups);
+        if matches!(kept.state, LinkState::Leaving { .. }) {
+            kept.state = LinkState::Live;
+        }
+        if kept != *link {
+            decision.link = LinkChange::Put(Box::new(kept));
+        }
+    }
     decision
 }
 
@@ -443,15 +455,14 @@ fn depart(situation: &Situation<'_>, link: &Link, cause: &str, decision: &mut De
             cause: cause.to_owned(),
         });
     }
-    if newly || settled {
-        let mut departed = link.clone();
-        departed.groups = kept_groups(link, situation.groups, situation.leaving_groups);
-        departed.state = LinkState::Departed {
-            cause: cause.to_owned(),
-            settled,
-        };
-        decision.link = LinkChange::Put(Box::new(departed));
-    }
+    // Until it is settled the link is noted again, so that a departure that was cut off ends.
+    let mut departed = link.clone();
+    departed.groups = kept_groups(link, situation.groups, situation.leaving_groups);
+    departed.state = LinkState::Departed {
+        cause: cause.to_owned(),
+        settled,
+    };
+    decision.link = LinkChange::Put(Box::new(departed));
 }
 
 fn devices(situation: &Situation<'_>, key: &str, op: Op, cause: &str, decision: &mut Decision) {
@@ -507,7 +518,7 @@ fn memberships(situation: &Situation<'_>, key: &str, decision: &mut Decision) {
             .push(membership(situation, Op::RemoveMembers, group, key, ""));
     }
     // Groups that are no longer pushed take their memberships with them.
-    if let Some(link) = situation.link {
+    if let Some(link) = link {
         let kept = kept_groups(link, situation.groups, situation.leaving_groups);
         if kept != link.groups {
             let base = match &decision.link {

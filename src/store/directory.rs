@@ -120,6 +120,19 @@ impl Store {
         }
     }
 
+    /// Every source that ever was read, in the settings or no longer.
+    pub fn known_sources(&self) -> Result<Vec<String>, StoreError> {
+        self.engine()
+            .scan(Tree::Meta, KeyRange::prefix(rows::of_source("source")))
+            .map(|entry| {
+                let (key, _) = entry?;
+                let mut reader = KeyReader::new(&key, "source state");
+                reader.text()?;
+                Ok(reader.text()?)
+            })
+            .collect()
+    }
+
     /// A small value of rosterd's own, by name.
     pub fn note(&self, name: &str) -> Result<Option<String>, StoreError> {
         self.row(Tree::Meta, &note_key(name), "note")

@@ -12,8 +12,6 @@ use crate::plan::Head;
 pub struct RunRecord {
     pub head: Head,
     pub finished_at: jiff::Timestamp,
-    /// A held run that was released, by another run.
-    pub released_by: Option<String>,
 }
 
 impl Store {

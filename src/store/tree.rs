@@ -17,6 +17,9 @@ pub enum Tree {
     Groups,
     /// From a group to its members.
     Members,
+    /// The accounts that hold the admin role, by portal. Written before the links, so that a
+    /// crash in between leaves no admin who is none.
+    Admins,
     /// Which account stands for which user.
     Links,
     /// From a match key to the users who have it.
@@ -37,8 +40,6 @@ pub enum Tree {
     Assigned,
     /// Records that could not be read, with the reason.
     Quarantine,
-    /// The accounts that hold the admin role, by portal.
-    Admins,
     /// Which group of a portal stands for which group of a source.
     GroupLinks,
 }
@@ -52,6 +53,7 @@ impl Tree {
         Tree::GroupIds,
         Tree::Groups,
         Tree::Members,
+        Tree::Admins,
         Tree::Links,
         Tree::Keys,
         Tree::Accounts,
@@ -62,7 +64,6 @@ impl Tree {
         Tree::Runs,
         Tree::Assigned,
         Tree::Quarantine,
-        Tree::Admins,
         Tree::GroupLinks,
     ];
 

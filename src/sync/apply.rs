@@ -35,9 +35,11 @@ pub struct Applying<'a> {
     targets: &'a BTreeMap<String, Arc<dyn Target>>,
     progress: &'a dyn Progress,
     applied: Applied,
-    /// Accounts made in this run together with their memberships.
-    joined: HashSet<(u32, String)>,
-    portal_numbers: BTreeMap<String, u32>,
+    /// Accounts made in this run together with their memberships, as hashes: there may be
+    /// millions, and only a hash of another account of this very run could be mistaken.
+    joined: HashSet<u64>,
+    /// How often the marked were tried before.
+    attempts: HashMap<(u8, String, String), u32>,
     /// Accounts whose devices could not be dealt with: they are not removed.
     stuck: HashSet<(String, String)>,
     waiting: Vec<(u64, Action, Option<String>)>,
@@ -56,7 +58,7 @@ impl<'a> Applying<'a> {
             progress,
             applied: Applied::default(),
             joined: HashSet::new(),
-            portal_numbers: targets.keys().cloned().zip(0..).collect(),
+            attempts: HashMap::new(),
             stuck: HashSet::new(),
             waiting: Vec::new(),
             waiting_members: 0,
@@ -64,6 +66,12 @@ impl<'a> Applying<'a> {
     }
 
     pub fn run(mut self, plan: &Plan) -> Result<Applied, RunError> {
+        self.attempts = self
+            .store
+            .marks()?
+            .into_iter()
+            .map(|(kind, source, id, mark)| ((kind, source, id), mark.attempts))
+            .collect();
         let order = self.keys_that_change_hands(plan)?;
         let mut early: HashSet<u64> = HashSet::new();
         if !order.freed.is_empty() {
@@ -133,7 +141,6 @@ impl<'a> Applying<'a> {
     fn send(&mut self) -> Result<(), RunError> {
         self.waiting_members = 0;
         let mut waiting = std::mem::take(&mut self.waiting);
-        let mut whole: HashMap<u64, Vec<String>> = HashMap::new();
         waiting.retain_mut(|(number, action, _)| {
             let place = (action.portal.clone(), action.key.clone());
             if action.op == Op::RemoveAccount && self.stuck.contains(&place) {
@@ -142,15 +149,13 @@ impl<'a> Applying<'a> {
                 return false;
             }
             if action.op == Op::AddMembers && !self.joined.is_empty() {
-                let portal = self.portal_numbers[&action.portal];
-                let all = action.members.clone();
+                let (portal, joined) = (&action.portal, &self.joined);
                 action
                     .members
-                    .retain(|key| !self.joined.contains(&(portal, key.clone())));
+                    .retain(|key| !joined.contains(&place_hash(portal, key)));
                 if action.members.is_empty() {
                     return false;
                 }
-                whole.insert(*number, all);
             }
             true
         });
@@ -177,8 +182,7 @@ impl<'a> Applying<'a> {
                 Ok(()) => {
                     links.note(&*target, action, old_key.as_deref())?;
                     if action.op == Op::CreateAccount && target.creates_with_groups() {
-                        let portal = self.portal_numbers[&action.portal];
-                        self.joined.insert((portal, action.key.clone()));
+                        self.joined.insert(place_hash(&action.portal, &action.key));
                     }
                 }
                 Err(error) => {
@@ -205,11 +209,12 @@ impl<'a> Applying<'a> {
             action.subject.source.clone(),
             action.subject.id.clone(),
         );
+        let attempts = self.attempts.get(&subject).copied().unwrap_or(0) + 1;
         self.applied.owed.insert(subject, error.clone());
         let outcome = Outcome {
             status,
             error: Some(error),
-            attempts: 1,
+            attempts,
         };
         self.applied.exceptions.insert(number, outcome);
     }
@@ -233,7 +238,8 @@ impl<'a> Applying<'a> {
         let mut moves: Vec<(u64, Action, String)> = Vec::new();
         let summary = &plan.head.summary;
         let has = |op: Op| summary.values().any(|ops| ops.contains_key(&op));
-        if !has(Op::UpdateAccount) && !(has(Op::RemoveAccount) && has(Op::CreateAccount)) {
+        let frees = has(Op::RemoveAccount) && has(Op::CreateAccount);
+        if !(has(Op::UpdateAccount) || frees) {
             return Ok(ChangingKeys::default());
         }
         for (number, action) in plan.actions().enumerate() {
@@ -299,6 +305,13 @@ impl<'a> Applying<'a> {
         }
         Ok(None)
     }
+}
+
+fn place_hash(portal: &str, key: &str) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    (portal, key).hash(&mut hasher);
+    hasher.finish()
 }
 
 #[derive(Default)]
@@ -513,11 +526,12 @@ impl<'a> Links<'a> {
                 None => ops.extend(delete_link(&portal, &key)),
             }
         }
-        Ok(if self.moves {
-            self.store.write_moves(ops)?
+        if self.moves {
+            self.store.write_moves(ops)?;
         } else {
-            self.store.write(ops)?
-        })
+            self.store.write(ops)?;
+        }
+        Ok(())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::rules::groups::{GroupFacts, pushed};
 use crate::rules::lifecycle::{Device, PushedGroup, frees_key, subject_of};
 use crate::rules::matching::{Claim, Ruling, rule};
 use crate::rules::scope::{Presence, presence};
-use crate::rules::{Decision, LinkChange, MATCH_KINDS, Portal, Situation, decide, key_of};
+use crate::rules::{Decision, LinkChange, Portal, Situation, decide, key_of};
 use crate::targets::Target;
 
 /// What was decided beside the plan itself.
@@ -128,7 +128,12 @@ impl<'a> Deciding<'a> {
         let source = &self.view.sources[who.source].rules;
         let presence = presence(&person.person(source), rules);
         let key = key_of(rules.match_on, &person.user);
-        let link = self.own_link(rules, &source.name, &person, key.as_deref())?;
+        let link = match self.no_links {
+            true => None,
+            false => self
+                .view
+                .own_link(&rules.name, rules.match_on, &source.name, &person)?,
+        };
         Ok(Stand {
             who,
             person,
@@ -136,43 +141,6 @@ impl<'a> Deciding<'a> {
             key,
             link,
         })
-    }
-
-    /// The user's link, wherever it stands: under the key of today, one of another kind (the
-    /// settings may have changed), or one the user had before.
-    fn own_link(
-        &self,
-        portal: &Portal,
-        source: &str,
-        person: &PersonView,
-        key: Option<&str>,
-    ) -> Result<Option<Link>, RunError> {
-        if self.no_links {
-            return Ok(None);
-        }
-        let id = person.user.id.as_str();
-        let is_own = |link: &Link| link.source == source && link.user == id;
-        if let Some(key) = key
-            && let Some(link) = self.view.store.link(&portal.name, key)?
-            && is_own(&link)
-        {
-            return Ok(Some(link));
-        }
-        let others = MATCH_KINDS
-            .iter()
-            .filter_map(|kind| key_of(*kind, &person.user));
-        let mut tried = BTreeSet::new();
-        for other in others.chain(person.old_keys.iter().cloned()) {
-            if key == Some(other.as_str()) || !tried.insert(other.clone()) {
-                continue;
-            }
-            if let Some(link) = self.view.store.link(&portal.name, &other)?
-                && is_own(&link)
-            {
-                return Ok(Some(link));
-            }
-        }
-        Ok(None)
     }
 
     /// Decides for a user and for everyone the user shares a key with.
@@ -218,7 +186,11 @@ impl<'a> Deciding<'a> {
             .collect();
         let rulings = rule(&claims);
         for (stand, ruling) in stands.iter().zip(&rulings) {
-            if stands.len() > 1 {
+            // Decided already, in the contest of somebody who shares a key.
+            if self.settled.contains(&(portal, stand.who)) {
+                continue;
+            }
+            if stands.len() > 1 || !stand.presence.is_present() {
                 self.settled.insert((portal, stand.who));
             }
             let (kept, taken) = match ruling {
@@ -246,10 +218,11 @@ impl<'a> Deciding<'a> {
                 .then(|| stand.key.clone())
                 .flatten(),
             holds: stand.link.as_ref().map(|link| link.key.clone()),
-            frees: stand
-                .link
-                .as_ref()
-                .is_some_and(|link| frees_key(rules, link, self.now)),
+            // An admin's removal may still be called off: the last one is spared.
+            frees: !stand.presence.is_present()
+                && stand.link.as_ref().is_some_and(|link| {
+                    link.account.role != Some(Role::Admin) && frees_key(rules, link, self.now)
+                }),
         }
     }
 
@@ -419,25 +392,19 @@ impl<'a> Deciding<'a> {
             self.made.entry(portal).or_default().insert(key);
             return;
         }
+        let loses_admin = |change: &AttributeChange| {
+            change.attribute == "role" && change.before == Some(Value::from(Role::Admin.as_str()))
+        };
         for entry in &decision.entries {
             if let Entry::Action(Action {
-                op: Op::SetRole,
+                op: Op::SetRole | Op::AdoptAccount,
                 changes,
                 ..
             }) = entry
-                && let [
-                    AttributeChange {
-                        before: Some(Value::Text(before)),
-                        ..
-                    },
-                ] = &changes[..]
-                && before == Role::Admin.as_str()
-                && let Some(link) = &stand.link
+                && changes.iter().any(loses_admin)
             {
-                self.unmade
-                    .entry(portal)
-                    .or_default()
-                    .insert(link.key.clone());
+                let held = stand.link.as_ref().map_or(&key, |link| &link.key);
+                self.unmade.entry(portal).or_default().insert(held.clone());
             }
         }
     }

@@ -1,12 +1,13 @@
 //! One source's round: read, staged, and looked at a second time where something is missing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::RunError;
 use super::stage::{Staged, Stager};
-use crate::directory::{Change, Collection, Member, UserId};
+use crate::directory::{Change, Collection, UserId};
 use crate::rules::MatchOn;
 use crate::sources::{Ask, FetchError, Fetched, Source};
 use crate::store::Store;
@@ -70,7 +71,7 @@ async fn attempt(
     });
     let fetched = source.fetch(ask, sink).await;
     let mut stager = staging.await.map_err(RunError::Worker)??;
-    let fetched = match fetched {
+    let mut fetched = match fetched {
         Ok(fetched) => fetched,
         Err(error) => return Ok(Err(error)),
     };
@@ -78,7 +79,14 @@ async fn attempt(
         true => Some(store.source_state(name)?.users),
         false => None,
     };
-    if let Err(error) = look_again(&mut stager, source, &fetched).await? {
+    if let Err(error) = look_again(
+        &mut stager,
+        source,
+        &fetched.complete,
+        &mut fetched.warnings,
+    )
+    .await?
+    {
         return Ok(Err(error));
     }
     let staged = tokio::task::spawn_blocking(|| stager.finish())
@@ -97,10 +105,11 @@ async fn attempt(
 async fn look_again(
     stager: &mut Stager,
     source: &Arc<dyn Source>,
-    fetched: &Fetched,
+    complete: &BTreeSet<Collection>,
+    warnings: &mut Vec<String>,
 ) -> Result<Result<(), FetchError>, RunError> {
     let look = stager.second_look()?;
-    if fetched.complete.contains(&Collection::Users) {
+    if complete.contains(&Collection::Users) {
         for ids in look.users.chunks(LOOK) {
             let found = match source.read_users(ids).await {
                 Ok(found) => found,
@@ -116,7 +125,7 @@ async fn look_again(
             }
         }
     }
-    if fetched.complete.contains(&Collection::Groups) {
+    if complete.contains(&Collection::Groups) {
         for id in look.groups {
             match source.group_exists(&id).await {
                 Ok(true) => {}
@@ -126,11 +135,17 @@ async fn look_again(
         }
     }
     for id in look.members {
-        let members: Vec<Member> = match source.read_members(&id).await {
-            Ok(members) => members.unwrap_or_default(),
-            Err(error) => return Ok(Err(error)),
-        };
-        stager.replace_list(id, &members)?;
+        match source.read_members(&id).await {
+            Ok(Some(members)) => stager.replace_list(id, &members)?,
+            Ok(None) => stager.take(Change::GroupGone(id))?,
+            Err(FetchError::Stopped) => return Ok(Err(FetchError::Stopped)),
+            // This group's members are not touched; the rest goes on.
+            Err(error) => {
+                let warning = format!("the members of group {id} are left as they are: {error}");
+                warnings.push(warning);
+                stager.leave_list(&id)?;
+            }
+        }
     }
     Ok(Ok(()))
 }

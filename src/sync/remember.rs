@@ -4,7 +4,7 @@
 //! round is read again from the old cursor. It never leaves a row whose consequences nobody
 //! remembers, because whoever has consequences was marked before.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use roaring::RoaringBitmap;
 
@@ -14,7 +14,7 @@ use super::stage::Staged;
 use super::view::View;
 use crate::directory::{Group, GroupId, Member, User, UserId};
 use crate::plan::Link;
-use crate::rules::{MatchOn, Portal, key_of};
+use crate::rules::{MATCH_KINDS, MatchOn, Portal, key_of};
 use crate::store::directory as rows_of;
 use crate::store::portals::put_link;
 use crate::store::rows::{GroupRow, Mark, RowState, UserRow};
@@ -26,11 +26,23 @@ const BATCH: usize = 2_000;
 
 struct Writer<'a> {
     store: &'a Store,
+    /// Index rows that must be there before the rows they lead to: a row that is found equal
+    /// is not written again.
+    early: Vec<Op>,
     ops: Vec<Op>,
     written: u64,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    fn new(store: &'a Store) -> Writer<'a> {
+        Writer {
+            store,
+            early: Vec::new(),
+            ops: Vec::new(),
+            written: 0,
+        }
+    }
+
     fn add(&mut self, ops: impl IntoIterator<Item = Op>) -> Result<(), RunError> {
         self.ops.extend(ops);
         if self.ops.len() >= BATCH {
@@ -40,7 +52,8 @@ impl Writer<'_> {
     }
 
     fn flush(&mut self) -> Result<(), RunError> {
-        self.written += self.ops.len() as u64;
+        self.written += (self.early.len() + self.ops.len()) as u64;
+        self.store.write(std::mem::take(&mut self.early))?;
         Ok(self.store.write(std::mem::take(&mut self.ops))?)
     }
 }
@@ -52,15 +65,18 @@ pub fn remember(
     kinds: &[MatchOn],
     decided: &Decided,
 ) -> Result<u64, RunError> {
-    let mut writer = Writer {
-        store: view.store,
-        ops: Vec::new(),
-        written: 0,
-    };
+    let mut writer = Writer::new(view.store);
     if decided.mark_everything {
         writer.add([rows_of::mark_everything()])?;
     } else {
-        for (kind, source, id) in &decided.marked {
+        // A mark that is there keeps its attempts.
+        let there: BTreeSet<(u8, String, String)> = view
+            .store
+            .marks()?
+            .into_iter()
+            .map(|(kind, source, id, _)| (kind, source, id))
+            .collect();
+        for (kind, source, id) in decided.marked.difference(&there) {
             let mark = Mark {
                 attempts: 0,
                 last_error: None,
@@ -74,7 +90,10 @@ pub fn remember(
             // Numbers are given once: they are taken before anybody stands under one.
             let mut state = view.store.source_state(&staged.source)?;
             state.next_number = staged.next_number;
-            writer.add([rows_of::put_source_state(&staged.source, &state)])?;
+            writer.add([
+                rows_of::put_source_state(&staged.source, &state),
+                rows_of::put_note(&unfinished(&staged.source), "yes"),
+            ])?;
             numbers(&mut writer, staged)?;
             writer.flush()?;
             users(&mut writer, staged, portals, kinds)?;
@@ -104,8 +123,9 @@ fn numbers(writer: &mut Writer<'_>, staged: &Staged) -> Result<(), RunError> {
             0 => Vec::new(),
             begun => {
                 let mut ids = writer.store.id_block(&staged.source, block)?;
-                // A crashed round may have filled the block further than its checkpoint says.
-                ids.truncate(begun as usize);
+                // A crashed round may have filled the block further, or less far, than its
+                // numbers say.
+                ids.resize(begun as usize, Member::User(UserId::new("")));
                 ids
             }
         };
@@ -191,18 +211,24 @@ fn keys(
     let id = user.id.as_str();
     let known = row.state != RowState::Unseen;
     let mut old: BTreeSet<String> = row.old_keys.drain(..).collect();
-    for kind in kinds {
-        let now = key_of(*kind, user);
-        let before = known.then(|| key_of(*kind, &row.user)).flatten();
-        if before != now {
+    for kind in MATCH_KINDS {
+        let now = key_of(kind, user);
+        let before = known.then(|| key_of(kind, &row.user)).flatten();
+        if before == now {
+            continue;
+        }
+        if kinds.contains(&kind) {
             if let Some(now) = &now {
-                writer.add([rows_of::put_holder(kind.as_str(), now, source, id)])?;
+                writer
+                    .early
+                    .push(rows_of::put_holder(kind.as_str(), now, source, id));
             }
-            if let Some(before) = before {
-                writer.add([rows_of::delete_holder(kind.as_str(), &before, source, id)])?;
-                old.insert(before);
+            if let Some(before) = &before {
+                writer.add([rows_of::delete_holder(kind.as_str(), before, source, id)])?;
             }
         }
+        // Of every kind: the settings may just have changed from one to another.
+        old.extend(before);
     }
     let mut kept = Vec::new();
     for key in old {
@@ -219,6 +245,81 @@ fn keys(
     Ok(())
 }
 
+/// Makes sure that users are found by every kind of key the settings use. A kind that is new
+/// since the last run is indexed once. Nothing but this index is written: it says nothing
+/// that the users' rows do not say.
+pub fn index_keys(store: &Store, sources: &[String], kinds: &[MatchOn]) -> Result<(), RunError> {
+    const NOTE: &str = "indexed keys";
+    let known = store.note(NOTE)?.unwrap_or_default();
+    let indexed: BTreeSet<&str> = known.split_whitespace().collect();
+    let missing: Vec<MatchOn> = kinds
+        .iter()
+        .copied()
+        .filter(|kind| !indexed.contains(kind.as_str()))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut writer = Writer::new(store);
+    for source in sources {
+        for row in store.users(source) {
+            let row = row?;
+            for kind in &missing {
+                if let Some(key) = key_of(*kind, &row.user) {
+                    let id = row.user.id.as_str();
+                    writer.add([rows_of::put_holder(kind.as_str(), &key, source, id)])?;
+                }
+            }
+        }
+    }
+    writer.flush()?;
+    // Kinds no longer in use are not kept up, so they count as missing from now on.
+    let now: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
+    Ok(store.write(vec![rows_of::put_note(NOTE, &now.join(" "))])?)
+}
+
+/// The note that stands from the first row of a source's round to its checkpoint.
+pub fn unfinished(source: &str) -> String {
+    format!("unfinished {source}")
+}
+
+/// After a round that was cut off between rows and member chunks: the chunks are the truth,
+/// and what they lack is read again from the old cursor.
+pub fn mend(store: &Store, source: &str) -> Result<(), RunError> {
+    if store
+        .note(&unfinished(source))?
+        .is_none_or(|note| note.is_empty())
+    {
+        return Ok(());
+    }
+    let mut parents: HashMap<u32, Vec<u32>> = HashMap::new();
+    for row in store.groups(source) {
+        let group = row?.number;
+        for member in store.members(source, group)? {
+            parents.entry(member).or_default().push(group);
+        }
+    }
+    let mut writer = Writer::new(store);
+    for row in store.users(source) {
+        let mut row = row?;
+        let real = parents.remove(&row.number).unwrap_or_default();
+        if row.parents != real {
+            row.parents = real;
+            writer.add([rows_of::put_user(source, &row)])?;
+        }
+    }
+    for row in store.groups(source) {
+        let mut row = row?;
+        let real = parents.remove(&row.number).unwrap_or_default();
+        if row.parents != real {
+            row.parents = real;
+            writer.add(rows_of::put_group(source, &row))?;
+        }
+    }
+    writer.flush()?;
+    Ok(store.write(vec![rows_of::put_note(&unfinished(source), "")])?)
+}
+
 fn member(store: &Store, staged: &Staged, number: u32) -> Result<Option<Member>, RunError> {
     match staged.is_new(number) {
         true => staged.new_member(number),
@@ -230,6 +331,8 @@ fn groups(writer: &mut Writer<'_>, staged: &Staged) -> Result<(), RunError> {
     let mut changed: RoaringBitmap = staged.groups.keys().copied().collect();
     changed |= staged.moved_members();
     changed |= staged.moved_groups();
+    // A group that was only named keeps its number too; users among these are passed over.
+    changed.insert_range(staged.first_new..staged.next_number);
     for number in changed {
         let id = match staged.groups.get(&number) {
             Some(group) => group.group.id.clone(),

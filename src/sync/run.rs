@@ -10,7 +10,7 @@ use super::RunError;
 use super::apply::{Applying, settle_marks};
 use super::decide::{Decided, Deciding};
 use super::fetch::{Round, fetch};
-use super::remember::remember;
+use super::remember::{self, remember};
 use super::touched;
 use super::view::View;
 use crate::plan::guard::{Doubts, Limits, Population, review};
@@ -42,6 +42,8 @@ pub struct Sync {
     pub limits: Limits,
     /// What decides who is in which portal, as a digest by portal.
     pub fingerprints: BTreeMap<String, String>,
+    /// What decides a source's scope, as a digest by source.
+    pub scopes: BTreeMap<String, String>,
     /// Where the plans of past runs are kept.
     pub history: PathBuf,
     pub progress: Arc<dyn Progress>,
@@ -150,14 +152,14 @@ impl Sync {
         rounds: Rounds,
         now: Timestamp,
     ) -> Result<Run, RunError> {
+        let known = self.store.known_sources()?;
+        for source in &known {
+            remember::mend(&self.store, source)?;
+        }
+        remember::index_keys(&self.store, &known, &self.kinds())?;
         let mut notes = Notes::new(self, &asked, rounds, &intent, now)?;
         let mut views = Vec::new();
-        for rules in self
-            .rules
-            .iter()
-            .cloned()
-            .chain(self.former_sources(&notes.changed_rules)?)
-        {
+        for rules in self.rules.iter().cloned().chain(self.former_sources(known)) {
             let staged = notes.rounds.remove(&rules.name);
             views.push((rules, staged));
         }
@@ -177,9 +179,7 @@ impl Sync {
         let mut plan = builder.finish(notes.head.clone())?;
         plan.head.guard = self.review(&plan, &decided, &notes)?;
         let approved = match &intent {
-            Intent::Approve { digest, .. } => {
-                *digest == plan.head.digest && notes.doubts.empty_sources.is_empty()
-            }
+            Intent::Approve { digest, .. } => *digest == plan.head.digest,
             _ => false,
         };
         let exact = match &intent {
@@ -211,26 +211,30 @@ impl Sync {
         }
         remember(&view, &self.portals, &self.kinds(), &decided)?;
         self.store.flush()?;
-        self.checkpoint(&view, &notes, now)?;
+        self.checkpoint(&view, &notes, approved, now)?;
         self.store.flush()?;
         self.apply(&mut plan, &decided)?;
+        let all_failed = notes.fetched.is_empty() && !notes.failed.is_empty();
+        if all_failed && plan.head.status == Status::Applied {
+            plan.head.status = Status::Failed;
+        }
         self.keep(&plan, now)?;
+        tracing::info!(
+            run.id = %plan.head.run,
+            run.status = plan.head.status.as_str(),
+            actions = plan.action_count(),
+            "run {} {}: {} actions",
+            plan.head.run,
+            plan.head.status.as_str(),
+            plan.action_count()
+        );
         Ok(Run { plan, moved: false })
     }
 
-    /// Sources that are no longer in the settings but whose users still have accounts: they
-    /// are out of scope. Looked for only when the settings changed.
-    fn former_sources(&self, changed: &[String]) -> Result<Vec<SourceRules>, RunError> {
-        let mut names = std::collections::BTreeSet::new();
-        for portal in changed {
-            for link in self.store.links(portal) {
-                names.insert(link?.source);
-            }
-            for link in self.store.group_links(portal) {
-                names.insert(link?.source);
-            }
-        }
-        Ok(names
+    /// Sources that are no longer in the settings: whoever still has an account from one is
+    /// out of scope, and what is owed to them stays owed.
+    fn former_sources(&self, known: Vec<String>) -> Vec<SourceRules> {
+        known
             .into_iter()
             .filter(|name| self.rules.iter().all(|rules| rules.name != *name))
             .map(|name| SourceRules {
@@ -238,7 +242,7 @@ impl Sync {
                 assigned_only: true,
                 nested_groups: true,
             })
-            .collect())
+            .collect()
     }
 
     fn review(&self, plan: &Plan, decided: &Decided, notes: &Notes) -> Result<Guard, RunError> {
@@ -287,7 +291,13 @@ impl Sync {
     }
 
     /// Moves the cursors, now that every row is durable.
-    fn checkpoint(&self, view: &View<'_>, notes: &Notes, now: Timestamp) -> Result<(), RunError> {
+    fn checkpoint(
+        &self,
+        view: &View<'_>,
+        notes: &Notes,
+        approved: bool,
+        now: Timestamp,
+    ) -> Result<(), RunError> {
         let mut ops = Vec::new();
         for (name, fetched) in &notes.fetched {
             let mut state = self.store.source_state(name)?;
@@ -313,13 +323,19 @@ impl Sync {
             state.last_run = Some(now);
             ops.push(rows_of::put_source_state(name, &state));
         }
+        // As many as there are bad records: bulk, and harmless to do again.
+        let mut bulk = Vec::new();
+        let quarantined = self.store.quarantined()?;
         for source in &view.sources {
             let Some(staged) = &source.staged else {
                 continue;
             };
-            for (name, id, _) in self.store.quarantined()? {
-                if name == staged.source && !staged.unreadable.contains_key(&id) && staged.full {
-                    ops.push(rows_of::delete_quarantined(&name, &id));
+            ops.push(rows_of::put_note(&remember::unfinished(&staged.source), ""));
+            for (name, id, _) in &quarantined {
+                let member = crate::directory::Member::User(crate::directory::UserId::new(id));
+                let read = staged.full || staged.number_of(&member).is_some();
+                if *name == staged.source && read && !staged.unreadable.contains_key(id) {
+                    bulk.push(rows_of::delete_quarantined(name, id));
                 }
             }
             for (id, reason) in &staged.unreadable {
@@ -328,13 +344,24 @@ impl Sync {
                     reason: reason.clone(),
                     next_try,
                 };
-                ops.push(rows_of::put_quarantined(&staged.source, id, &row));
+                bulk.push(rows_of::put_quarantined(&staged.source, id, &row));
             }
         }
+        self.store.write(bulk)?;
+        self.store.flush()?;
         for (portal, fingerprint) in &self.fingerprints {
             ops.push(rows_of::put_note(&rules_note(portal), fingerprint));
         }
-        ops.push(rows_of::put_note("held_run", ""));
+        let whole = notes.head.mode != Mode::OnDemand;
+        for name in notes.fetched.keys().filter(|_| whole) {
+            if let Some(scope) = self.scopes.get(name) {
+                ops.push(rows_of::put_note(&scope_note(name), scope));
+            }
+        }
+        // A run that read nothing, or only one user, takes no held plan's place.
+        if approved || (whole && !notes.fetched.is_empty()) {
+            ops.push(rows_of::put_note("held_run", ""));
+        }
         Ok(self.store.transact(ops)?)
     }
 
@@ -391,11 +418,11 @@ impl Sync {
         let mut packed = flate2::write::GzEncoder::new(file, level);
         plan.write(&mut packed)?;
         let file = packed.finish().map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
         file.persist(&place).map_err(|error| failed(error.error))?;
         let record = RunRecord {
             head: plan.head.clone(),
             finished_at: now,
-            released_by: None,
         };
         self.store.write(vec![put_run(&record)])?;
         Ok(self.store.flush()?)
@@ -415,6 +442,10 @@ impl Sync {
         })?;
         Ok(Plan::read(flate2::read::GzDecoder::new(file))?)
     }
+}
+
+fn scope_note(source: &str) -> String {
+    format!("scope {source}")
 }
 
 fn rules_note(portal: &str) -> String {
@@ -511,6 +542,19 @@ impl Notes {
                 && known != *fingerprint
             {
                 notes.changed_rules.push(portal.clone());
+            }
+        }
+        // A source whose scope changed is new ground until a run has read it again.
+        for portal in &sync.portals {
+            for source in &portal.sources {
+                let known = sync.store.note(&scope_note(source))?;
+                let now = sync.scopes.get(source);
+                if known.is_some()
+                    && known.as_ref() != now
+                    && !notes.changed_rules.contains(&portal.name)
+                {
+                    notes.changed_rules.push(portal.name.clone());
+                }
             }
         }
         notes.doubts.changed_rules = notes.changed_rules.clone();

@@ -543,12 +543,9 @@ impl Stager {
     }
 
     /// What a complete full round did not show, and lists that came back suspiciously short.
-    /// Empty where the round showed no user at all: that is for the guard.
     pub fn second_look(&mut self) -> Result<SecondLook, RunError> {
         let mut look = SecondLook::default();
-        if let Some(known) = &self.known
-            && !self.found_nobody()
-        {
+        if let Some(known) = &self.known {
             let absent_users = &known.users - &self.seen;
             let absent_groups = &known.groups - &self.seen;
             for number in absent_users {
@@ -575,10 +572,10 @@ impl Stager {
             let before = self.store.members(&self.staged.source, *group)?.len() as u64;
             let missing = before.saturating_sub(now);
             let short = missing >= 5 && missing * 4 > before;
-            if (now == 0 && before > 0) || short {
-                if let Some(Member::Group(id)) = self.store.member(&self.staged.source, *group)? {
-                    look.members.push(id);
-                }
+            if ((now == 0 && before > 0) || short)
+                && let Some(Member::Group(id)) = self.store.member(&self.staged.source, *group)?
+            {
+                look.members.push(id);
             }
         }
         Ok(look)
@@ -601,6 +598,15 @@ impl Stager {
         let group = self.number(&Member::Group(group))?;
         self.lists.insert(group, numbers);
         self.closed.insert(group);
+        Ok(())
+    }
+
+    /// Forgets a member list that could not be confirmed: nothing of it counts.
+    pub fn leave_list(&mut self, group: &GroupId) -> Result<(), RunError> {
+        if let Some(number) = self.known_number(&Member::Group(group.clone()))? {
+            self.lists.remove(&number);
+            self.closed.remove(&number);
+        }
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use super::RunError;
 use super::stage::{Staged, key_hash};
 use crate::directory::fold::fold;
 use crate::directory::{Group, Member, User};
+use crate::plan::Link;
 use crate::rules::{MATCH_KINDS, MatchOn, Membership, Person, SourceRules, key_of};
 use crate::store::Store;
 use crate::store::rows::RowState;
@@ -348,7 +349,22 @@ impl<'a> View<'a> {
 
     /// Whether a number stands for a group.
     pub fn is_group(&self, who: Who) -> Result<bool, RunError> {
-        Ok(self.group_numbers(who.source)?.contains(who.number))
+        if let Some(staged) = self.staged(who.source) {
+            if staged.groups.contains_key(&who.number) {
+                return Ok(true);
+            }
+            if staged.has_user(who.number) {
+                return Ok(false);
+            }
+            if staged.is_new(who.number) {
+                return Ok(matches!(
+                    staged.new_member(who.number)?,
+                    Some(Member::Group(_))
+                ));
+            }
+        }
+        let source = &self.sources[who.source].rules.name;
+        Ok(self.store.group(source, who.number)?.is_some())
     }
 
     /// Every number that stands for a group, stored or staged.
@@ -369,6 +385,34 @@ impl<'a> View<'a> {
             .borrow_mut()
             .insert(source, numbers.clone());
         Ok(numbers)
+    }
+
+    /// The user's link, wherever it stands: under the key of today, one of another kind (the
+    /// settings may have changed), or one the user had before.
+    pub fn own_link(
+        &self,
+        portal: &str,
+        match_on: MatchOn,
+        source: &str,
+        person: &PersonView,
+    ) -> Result<Option<Link>, RunError> {
+        let id = person.user.id.as_str();
+        let today = std::iter::once(match_on).chain(MATCH_KINDS);
+        let today = today.filter_map(|kind| key_of(kind, &person.user));
+        let mut tried = BTreeSet::new();
+        for key in today.chain(person.old_keys.iter().cloned()) {
+            if tried.contains(&key) {
+                continue;
+            }
+            if let Some(link) = self.store.link(portal, &key)?
+                && link.source == source
+                && link.user == id
+            {
+                return Ok(Some(link));
+            }
+            tried.insert(key);
+        }
+        Ok(None)
     }
 
     /// Users who have this key now, or had it and may have an account under it.

@@ -56,6 +56,7 @@ impl Target for Local {
             store: &self.store,
             accounts: HashMap::new(),
             moving: HashMap::new(),
+            devices: HashMap::new(),
             ops: Vec::new(),
         };
         let taken_away: Result<(), TargetError> =
@@ -67,11 +68,12 @@ impl Target for Local {
             .and_then(|()| {
                 let moves = steps.iter().any(|step| step.old_key.is_some());
                 let ops = batch.into_ops();
-                Ok(if moves {
-                    self.store.write_moves(ops)?
+                if moves {
+                    self.store.write_moves(ops)?;
                 } else {
-                    self.store.write(ops)?
-                })
+                    self.store.write(ops)?;
+                }
+                Ok(())
             });
         if let Err(error) = written {
             let text = error.to_string();
@@ -93,6 +95,8 @@ struct Batch<'a> {
     /// Accounts on their way to another key: all are taken away before the first is put down,
     /// so that two may swap.
     moving: HashMap<(String, String), LocalAccount>,
+    /// Assigned devices by key, of portals where accounts move; read once a batch.
+    devices: HashMap<String, HashMap<String, Vec<LocalDevice>>>,
     ops: Vec<Op>,
 }
 
@@ -161,12 +165,20 @@ impl Batch<'_> {
             self.moving.insert(place.clone(), account);
             self.accounts.insert(place, None);
             // A device is assigned to an account, whatever its key is.
-            for device in self.store.devices(portal) {
-                let mut device = device?;
-                if device.assigned_to.as_deref() == Some(old) {
-                    device.assigned_to = Some(step.action.key.clone());
-                    self.ops.push(portals::put_device(portal, &device));
+            if !self.devices.contains_key(portal) {
+                let mut by_key: HashMap<String, Vec<LocalDevice>> = HashMap::new();
+                for device in self.store.devices(portal) {
+                    let device = device?;
+                    if let Some(key) = device.assigned_to.clone() {
+                        by_key.entry(key).or_default().push(device);
+                    }
                 }
+                self.devices.insert(portal.clone(), by_key);
+            }
+            let devices = self.devices[portal].get(old).cloned().unwrap_or_default();
+            for mut device in devices {
+                device.assigned_to = Some(step.action.key.clone());
+                self.ops.push(portals::put_device(portal, &device));
             }
         }
         Ok(())

@@ -5,8 +5,6 @@
 
 use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
-
 use super::client::PageKind;
 use super::cursor::Position;
 use super::errors::{Area, asks_for_resync, fetch_error};
@@ -22,7 +20,7 @@ pub async fn fetch(
     cursor: &Cursor,
     sink: &Sink,
 ) -> Result<Fetched, FetchError> {
-    let taken_at = Timestamp::now();
+    let taken_at = crate::clock::now();
     let position = Position::read(source, cursor, taken_at)?;
     let output = Output::new(source, sink);
     let (users, groups, ()) = tokio::try_join!(

@@ -10,7 +10,6 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
 use graph_rs_sdk::ODataQuery;
-use jiff::Timestamp;
 
 use super::client::PageKind;
 use super::cursor::Position;
@@ -29,7 +28,7 @@ const USERS_PER_PAGE: &str = "999";
 const LISTINGS: usize = 3;
 
 pub async fn fetch(source: &GraphSource, sink: &Sink) -> Result<Fetched, FetchError> {
-    let taken_at = Timestamp::now();
+    let taken_at = crate::clock::now();
     let output = Output::new(source, sink);
     let users = async {
         let from = from_now_on(source).await?;

@@ -8,7 +8,7 @@ use std::sync::{Mutex as SyncMutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use jsonwebtoken::Header;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Request};
@@ -181,7 +181,7 @@ impl ServiceApp {
 
     fn assertion(&self) -> Result<String, HttpError> {
         let ahead = *self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = Timestamp::now().as_second() + ahead.as_secs();
+        let now = crate::clock::now().as_second() + ahead.as_secs();
         let mut header = Header::new(self.key.algorithm);
         header.kid = self.key.id.clone();
         let claims = Claims {
@@ -282,7 +282,7 @@ fn denied(answer: &StatusError) -> Option<String> {
 }
 
 fn ahead(headers: &HeaderMap) -> Option<SignedDuration> {
-    Some(answered_at(headers)?.duration_since(Timestamp::now()))
+    Some(answered_at(headers)?.duration_since(crate::clock::now()))
 }
 
 #[cfg(test)]
@@ -311,7 +311,7 @@ mod tests {
         ServiceApp::open(&options, &base).unwrap()
     }
 
-    fn status(status: u16, body: &str, date: Option<Timestamp>) -> StatusError {
+    fn status(status: u16, body: &str, date: Option<jiff::Timestamp>) -> StatusError {
         let mut headers = HeaderMap::new();
         if let Some(date) = date {
             let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_off_is_corrected_once() {
         let app = app();
-        let later = Timestamp::now() + SignedDuration::from_mins(10);
+        let later = crate::clock::now() + SignedDuration::from_mins(10);
         let refused = status(401, r#"{"error":"invalid_client"}"#, Some(later));
         assert!(app.learn_time(&refused));
         assert!(!app.learn_time(&refused));

@@ -72,7 +72,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// Even users live in source `a`, odd ones in `b`; groups likewise.
 fn source(n: u8) -> &'static str {
-    if n % 2 == 0 { "a" } else { "b" }
+    if n.is_multiple_of(2) { "a" } else { "b" }
 }
 
 fn take(world: &World, step: &Step) {

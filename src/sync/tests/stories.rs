@@ -663,3 +663,21 @@ fn only_assigned_groups_are_pushed_and_their_members_are_in_scope() {
         ]
     );
 }
+
+#[test]
+fn another_kind_of_key_finds_everybody_at_once() {
+    let mut world = World::new(STORE, ALL);
+    hire(&world, "a", "u1", "ada");
+    hire(&world, "b", "x1", "bob");
+    world.settle();
+    let other = format!(
+        "{STORE}\n[portals.dir]\nkind = \"directory\"\ntarget = \"local\"\nsources = [\"a\", \"b\"]\nmatch_on = \"userName\""
+    );
+    world.change_settings(&other, ALL);
+    let mut same_login = user("u2", "eve");
+    same_login.user_name = Some("BOB@corp".into());
+    world.company("a").users.insert("u2".into(), same_login);
+    let plan = world.settle();
+    assert_eq!(listed(&plan, Section::Conflicts), ["bob@corp: u2 over x1"]);
+    assert_eq!(world.links("dir")["bob@corp"].user, "u2");
+}

@@ -369,6 +369,16 @@ fn open(
             max_membership_removals: settings.safety.max_membership_removals,
         },
         fingerprints,
+        scopes: settings
+            .sources
+            .keys()
+            .map(|name| {
+                (
+                    name.as_str().to_owned(),
+                    settings.scope_fingerprint(name).unwrap(),
+                )
+            })
+            .collect(),
         history: history.to_owned(),
         progress: Arc::new(()),
     })

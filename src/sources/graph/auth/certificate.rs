@@ -2,7 +2,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -54,7 +53,7 @@ impl Certificate {
     }
 
     pub fn assertion(&self, app: &App) -> Result<String, HttpError> {
-        let now = Timestamp::now().as_second();
+        let now = crate::clock::now().as_second();
         let mut header = Header::new(Algorithm::PS256);
         header.x5t_s256 = Some(self.thumbprint.clone());
         let claims = Claims {

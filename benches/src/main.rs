@@ -1,0 +1,154 @@
+//! `rosterd-bench`: what runs of rosterd cost, beside the floor.
+//!
+//! The floor is a bare client that downloads the fewest pages that hold the same facts,
+//! decodes them and forgets them. `floor.rs` is that client; `child.rs` starts a program and
+//! says what it used; `scenario.rs` holds what is measured and in which order. `soak.rs` does
+//! not measure: it disturbs.
+//!
+//! Every program that is measured is a process of its own, the floor too, and so is the
+//! simulator. Nothing here is measured from within.
+
+mod child;
+mod floor;
+mod rosterd;
+mod scenario;
+mod sim;
+mod soak;
+mod table;
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand, ValueEnum};
+
+#[derive(Parser)]
+#[command(
+    about = "What runs of rosterd cost, beside a bare client.",
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Measures the scenarios and prints tables in Markdown.
+    Run(Run),
+    /// Random changes, faults and kills, and after some of them a comparison.
+    Soak(Soak),
+    /// Downloads what a full run needs, and forgets it.
+    Floor {
+        vendor: Vendor,
+        /// `graph` or `okta_api` as the simulator prints them.
+        #[arg(long)]
+        api: String,
+        /// Where a Graph token is asked for.
+        #[arg(long, default_value = "")]
+        token: String,
+        /// The enterprise application whose assignments belong to the facts.
+        #[arg(long)]
+        application: Option<String>,
+        #[arg(long, default_value_t = 8)]
+        concurrency: usize,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Vendor {
+    Graph,
+    Okta,
+}
+
+#[derive(clap::Args)]
+pub struct Run {
+    /// How often each thing is measured; the median is shown.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// Tenants to measure; all but `graph-1m` by default.
+    #[arg(long, value_enum)]
+    tenant: Vec<scenario::Tenant>,
+    /// Only the small ones, which take a minute.
+    #[arg(long, conflicts_with = "tenant")]
+    small: bool,
+    /// A million users and five million memberships as well, once.
+    #[arg(long)]
+    big: bool,
+    /// Milliseconds before each answer in the rows with latency.
+    #[arg(long, default_value_t = 100)]
+    latency_ms: u64,
+    #[command(flatten)]
+    place: Place,
+    /// Leave the states there, for a profile.
+    #[arg(long, requires = "work")]
+    keep: bool,
+}
+
+/// Where things are.
+#[derive(clap::Args)]
+pub struct Place {
+    /// Where rosterd and rosterd-sim are; beside this program by default.
+    #[arg(long)]
+    bin: Option<PathBuf>,
+    /// The settings files of the benchmarks.
+    #[arg(long, default_value = "benches")]
+    pub settings: PathBuf,
+    /// Where states are kept while measuring; a temporary directory by default.
+    #[arg(long)]
+    work: Option<PathBuf>,
+}
+
+impl Place {
+    fn bin(&self) -> anyhow::Result<PathBuf> {
+        match &self.bin {
+            Some(bin) => Ok(bin.clone()),
+            None => {
+                let own = std::env::current_exe()?;
+                Ok(own.parent().context("a program is in a directory")?.into())
+            }
+        }
+    }
+
+    /// A directory to work in, and what removes it at the end.
+    fn work(&self) -> anyhow::Result<(PathBuf, Option<tempfile::TempDir>)> {
+        if let Some(work) = &self.work {
+            std::fs::create_dir_all(work)?;
+            return Ok((work.clone(), None));
+        }
+        let temporary = tempfile::tempdir()?;
+        Ok((temporary.path().to_owned(), Some(temporary)))
+    }
+}
+
+#[derive(clap::Args)]
+pub struct Soak {
+    /// How long, in seconds.
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// Decides every change, fault and kill but not their timing.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Run(run) => scenario::run(run).await,
+        Command::Soak(soak) => soak::run(soak).await,
+        Command::Floor {
+            vendor: Vendor::Graph,
+            api,
+            token,
+            application,
+            ..
+        } => floor::graph(&api, &token, application.as_deref()).await,
+        Command::Floor {
+            vendor: Vendor::Okta,
+            api,
+            concurrency,
+            ..
+        } => floor::okta(&api, concurrency).await,
+    }
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# How long runs take and what they use, against pretend tenants on this machine.
+#
+# Builds with optimisation and prints tables in Markdown. Arguments go to the bench program:
+#
+#   tests/bench.sh --small              a minute
+#   tests/bench.sh                      1,000 to 100,000 users
+#   tests/bench.sh --big                a million users as well
+#   tests/bench.sh --tenant okta-10k --runs 5
+#
+# docs/BENCHMARKS.md says what the rows mean.
+
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo build --quiet --release --locked --workspace
+exec "${CARGO_TARGET_DIR:-target}/release/rosterd-bench" run "$@"
