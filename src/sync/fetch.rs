@@ -101,7 +101,8 @@ async fn attempt(
 }
 
 /// Absence needs evidence: what a full round did not show is read by its id, and a member list
-/// that came back empty or short is read once more.
+/// that came back empty or short is read once more. So are the assignments when one is missing:
+/// with each go all who were in scope by it.
 async fn look_again(
     stager: &mut Stager,
     source: &Arc<dyn Source>,
@@ -132,6 +133,12 @@ async fn look_again(
                 Ok(false) => stager.take(Change::GroupGone(id))?,
                 Err(error) => return Ok(Err(error)),
             }
+        }
+    }
+    if look.assigned {
+        match source.read_assigned().await {
+            Ok(members) => stager.confirm_assigned(&members)?,
+            Err(error) => return Ok(Err(error)),
         }
     }
     for id in look.members {

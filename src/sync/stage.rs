@@ -203,6 +203,8 @@ pub struct SecondLook {
     pub groups: Vec<GroupId>,
     /// Groups whose member list came back empty or much shorter.
     pub members: Vec<GroupId>,
+    /// Somebody who was assigned to the application is on its list no longer.
+    pub assigned: bool,
 }
 
 /// Builds [`Staged`] from a stream of changes.
@@ -559,6 +561,10 @@ impl Stager {
                 }
             }
         }
+        if let Some(assigned) = &self.staged.assigned {
+            let before = self.store.assigned(&self.staged.source)?;
+            look.assigned = !before.is_subset(assigned);
+        }
         for group in self.back.difference(&self.closed) {
             if let Some(Member::Group(id)) = self.store.member(&self.staged.source, *group)? {
                 look.members.push(id);
@@ -587,6 +593,15 @@ impl Stager {
             return false;
         };
         known.any && !known.users.is_empty() && self.staged.seen_users == 0
+    }
+
+    /// Adds who is assigned after all: only who is on neither list is not.
+    pub fn confirm_assigned(&mut self, members: &[Member]) -> Result<(), RunError> {
+        for member in members {
+            let number = self.number(member)?;
+            self.staged.assigned.get_or_insert_default().insert(number);
+        }
+        Ok(())
     }
 
     /// Replaces a member list by what the second look found.
