@@ -2,6 +2,7 @@
 //! the company did not ask for, and the next clean run makes up for all of it.
 
 use std::collections::BTreeSet;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -383,7 +384,11 @@ fn killed_at_any_instant_the_next_run_makes_up_for_it() {
         } else {
             &["sync"]
         };
-        let mut running = world.command(full).spawn().expect("rosterd starts");
+        let mut running = world.command(full);
+        let mut running = running
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("rosterd starts");
         let instant = usual.as_micros() as usize * 12 / 10;
         std::thread::sleep(Duration::from_micros(chance.below(instant) as u64));
         running.kill().expect("it can be killed");
