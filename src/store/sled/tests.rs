@@ -58,7 +58,7 @@ fn rows_are_there_after_reopening() {
 #[test]
 fn a_second_opener_is_told_who_holds_the_store() {
     let (_engine, dir) = new();
-    insta::assert_snapshot!(refused(dir.path()), @"another rosterd holds the store at DIR; stop it first, or let it do the work over its socket");
+    insta::assert_snapshot!(refused(dir.path()), @"another rosterd holds the store at DIR; wait until it is done, or stop it first");
 }
 
 #[test]

@@ -22,6 +22,12 @@ fn a_quiet_plan_is_short() {
       "version": 1,
       "run": "01JDXAMPLE0000000000000000",
       "mode": "full",
+      "asked": {
+        "sources": [],
+        "full": false,
+        "users": [],
+        "groups": []
+      },
       "dry_run": true,
       "created_at": "2026-11-22T01:02:03Z",
       "status": "planned",
@@ -55,6 +61,12 @@ fn a_held_plan_has_every_field() {
       "version": 1,
       "run": "01JDXAMPLE0000000000000000",
       "mode": "full",
+      "asked": {
+        "sources": [],
+        "full": false,
+        "users": [],
+        "groups": []
+      },
       "dry_run": true,
       "created_at": "2026-11-22T01:02:03Z",
       "status": "held",
