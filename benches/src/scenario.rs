@@ -324,7 +324,7 @@ impl<'a> Bench<'a> {
         let groups = ids(self.sim.list(vendor, groups).await?);
         // The first people and groups are the awkward ones.
         let team = groups.last().context("a tenant has groups")?;
-        let mut others = users.iter().skip(30 + 95 * (round % 8)).cycle();
+        let mut others = users.iter().skip(30).cycle().skip(95 * round);
         let mut next = || others.next().context("a tenant has users");
         let patch = |graph: Value, okta: Value| match vendor {
             Vendor::Graph => graph,
