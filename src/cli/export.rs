@@ -271,7 +271,8 @@ struct GroupOut {
     members: Vec<Member>,
 }
 
-/// Groups by id. Who was deleted is in no group, though the store remembers for a return.
+/// Groups by id. Who was deleted, or never seen but named as a member, is in no group, though
+/// the store remembers for a return.
 fn groups(
     store: &Store,
     source: &str,
@@ -281,26 +282,26 @@ fn groups(
     for block in 0..next.div_ceil(crate::store::directory::BLOCK) {
         names.extend(store.id_block(source, block)?.into_iter().map(Some));
     }
+    let mut known = vec![false; names.len()];
+    let mut note = |number: u32, state: RowState| {
+        if let Some(known) = known.get_mut(number as usize) {
+            *known = state == RowState::Known;
+        }
+    };
     for row in store.users(source) {
         let row = row?;
-        if row.state == RowState::Gone
-            && let Some(name) = names.get_mut(row.number as usize)
-        {
-            *name = None;
-        }
+        note(row.number, row.state);
     }
-    let mut gone = Vec::new();
     let mut found = Vec::new();
     for row in store.groups(source) {
         let row = row?;
-        match row.state {
-            RowState::Known => found.push(row),
-            RowState::Gone => gone.push(row.number),
-            RowState::Unseen => {}
+        note(row.number, row.state);
+        if row.state == RowState::Known {
+            found.push(row);
         }
     }
-    for number in gone {
-        if let Some(name) = names.get_mut(number as usize) {
+    for (name, known) in names.iter_mut().zip(known) {
+        if !known {
             *name = None;
         }
     }

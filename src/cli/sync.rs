@@ -60,44 +60,39 @@ impl Ask {
 
 /// A source that the settings know, or an error that says which they know.
 pub fn known_source(loaded: &Loaded, name: &str) -> Result<(), super::Usage> {
-    let known: Vec<&str> = loaded
-        .settings
-        .sources
-        .keys()
-        .map(|name| name.as_str())
-        .collect();
-    match known.contains(&name) {
-        true => Ok(()),
-        false => Err(super::Usage(format!(
-            "there is no source '{name}' in the settings; there is {}",
-            if known.is_empty() {
-                "none".to_owned()
-            } else {
-                known.join(", ")
-            }
-        ))),
-    }
+    known(
+        "source",
+        loaded.settings.sources.keys().map(|name| name.as_str()),
+        name,
+    )
 }
 
 /// A portal that the settings know, or an error that says which they know.
 pub fn known_portal(loaded: &Loaded, name: &str) -> Result<(), super::Usage> {
-    let known: Vec<&str> = loaded
-        .settings
-        .portals
-        .keys()
-        .map(|name| name.as_str())
-        .collect();
-    match known.contains(&name) {
-        true => Ok(()),
-        false => Err(super::Usage(format!(
-            "there is no portal '{name}' in the settings; there is {}",
-            if known.is_empty() {
-                "none".to_owned()
-            } else {
-                known.join(", ")
-            }
-        ))),
+    known(
+        "portal",
+        loaded.settings.portals.keys().map(|name| name.as_str()),
+        name,
+    )
+}
+
+fn known<'a>(
+    what: &str,
+    names: impl Iterator<Item = &'a str>,
+    name: &str,
+) -> Result<(), super::Usage> {
+    let names: Vec<&str> = names.collect();
+    if names.contains(&name) {
+        return Ok(());
     }
+    let there = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    };
+    Err(super::Usage(format!(
+        "there is no {what} '{name}' in the settings; there is {there}"
+    )))
 }
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {

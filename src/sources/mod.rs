@@ -86,6 +86,10 @@ pub trait Source: Send + Sync {
     /// Reads one group's members to the end; None when the group does not exist.
     async fn read_members(&self, id: &GroupId) -> Result<Option<Vec<Member>>, FetchError>;
 
+    /// Reads the application's assignments to the end, for the second look; asked only where
+    /// they decide the scope.
+    async fn read_assigned(&self) -> Result<Vec<Member>, FetchError>;
+
     /// Tests the connection and every permission the settings need.
     async fn check(&self) -> Vec<Finding>;
 

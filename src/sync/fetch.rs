@@ -101,7 +101,8 @@ async fn attempt(
 }
 
 /// Absence needs evidence: what a full round did not show is read by its id, and a member list
-/// that came back empty or short is read once more.
+/// that came back without somebody is read once more. So are the assignments when one is missing:
+/// with each go all who were in scope by it.
 async fn look_again(
     stager: &mut Stager,
     source: &Arc<dyn Source>,
@@ -134,9 +135,15 @@ async fn look_again(
             }
         }
     }
+    if look.assigned {
+        match source.read_assigned().await {
+            Ok(members) => stager.confirm_assigned(&members)?,
+            Err(error) => return Ok(Err(error)),
+        }
+    }
     for id in look.members {
         match source.read_members(&id).await {
-            Ok(Some(members)) => stager.replace_list(id, &members)?,
+            Ok(Some(members)) => stager.confirm_list(id, &members)?,
             Ok(None) => stager.take(Change::GroupGone(id))?,
             Err(FetchError::Stopped) => return Ok(Err(FetchError::Stopped)),
             // This group's members are not touched; the rest goes on.

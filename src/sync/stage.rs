@@ -195,14 +195,20 @@ fn read_user(file: &File, offset: u64) -> Result<User, RunError> {
     postcard::from_bytes(&bytes).map_err(|error| RunError::Staging(std::io::Error::other(error)))
 }
 
+/// A list of up to so many members is read again for one request, whichever the vendor.
+const ONE_PAGE: usize = 200;
+
 /// What is to be looked at a second time before the round counts.
 #[derive(Debug, Default)]
 pub struct SecondLook {
     /// Known users that a full round did not show.
     pub users: Vec<UserId>,
     pub groups: Vec<GroupId>,
-    /// Groups whose member list came back empty or much shorter.
+    /// Groups whose member list lacks somebody: of a short list anybody, of a long one more
+    /// than a quarter.
     pub members: Vec<GroupId>,
+    /// Somebody who was assigned to the application is on its list no longer.
+    pub assigned: bool,
 }
 
 /// Builds [`Staged`] from a stream of changes.
@@ -559,6 +565,10 @@ impl Stager {
                 }
             }
         }
+        if let Some(assigned) = &self.staged.assigned {
+            let before = self.store.assigned(&self.staged.source)?;
+            look.assigned = !before.is_subset(assigned);
+        }
         for group in self.back.difference(&self.closed) {
             if let Some(Member::Group(id)) = self.store.member(&self.staged.source, *group)? {
                 look.members.push(id);
@@ -568,11 +578,17 @@ impl Stager {
             if self.staged.is_new(*group) {
                 continue;
             }
-            let now = self.lists.get(group).map_or(0, Vec::len) as u64;
-            let before = self.store.members(&self.staged.source, *group)?.len() as u64;
-            let missing = before.saturating_sub(now);
-            let short = missing >= 5 && missing * 4 > before;
-            if ((now == 0 && before > 0) || short)
+            let now = self.lists.get(group).map_or(&[][..], Vec::as_slice);
+            let now: RoaringBitmap = now.iter().copied().collect();
+            let before = self.store.members(&self.staged.source, *group)?;
+            let mut missing = 0;
+            for member in before.iter().filter(|member| !now.contains(**member)) {
+                // A deleted user is on no list, and stays a member for a return.
+                missing += usize::from(!self.is_gone(*member)?);
+            }
+            let short = missing * 4 > before.len() || before.len() <= ONE_PAGE;
+            if missing > 0
+                && short
                 && let Some(Member::Group(id)) = self.store.member(&self.staged.source, *group)?
             {
                 look.members.push(id);
@@ -589,14 +605,23 @@ impl Stager {
         known.any && !known.users.is_empty() && self.staged.seen_users == 0
     }
 
-    /// Replaces a member list by what the second look found.
-    pub fn replace_list(&mut self, group: GroupId, members: &[Member]) -> Result<(), RunError> {
+    /// Adds who is assigned after all: only who is on neither list is not.
+    pub fn confirm_assigned(&mut self, members: &[Member]) -> Result<(), RunError> {
+        for member in members {
+            let number = self.number(member)?;
+            self.staged.assigned.get_or_insert_default().insert(number);
+        }
+        Ok(())
+    }
+
+    /// Adds who is a member after all, as [`Stager::confirm_assigned`] does.
+    pub fn confirm_list(&mut self, group: GroupId, members: &[Member]) -> Result<(), RunError> {
         let numbers: Vec<u32> = members
             .iter()
             .map(|member| self.number(member))
             .collect::<Result<_, _>>()?;
         let group = self.number(&Member::Group(group))?;
-        self.lists.insert(group, numbers);
+        self.lists.entry(group).or_default().extend(numbers);
         self.closed.insert(group);
         Ok(())
     }

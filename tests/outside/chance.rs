@@ -28,7 +28,8 @@ impl Chance {
     }
 }
 
-/// A number from the environment: how often, where more is better but takes longer.
+/// A number from the environment: how often, where more is better but takes longer; or which
+/// chance.
 pub fn times(variable: &str, usual: usize) -> usize {
     match std::env::var(variable) {
         Ok(text) => text

@@ -242,6 +242,11 @@ impl Life<'_> {
                     "PROVISIONED",
                     "ACTIVE",
                 ])?;
+                // From there Okta knows one way only, and logs it by its name.
+                if user["status"] == "DEPROVISIONED" && !["ACTIVE", "PROVISIONED"].contains(&status)
+                {
+                    return None;
+                }
                 self.send("PATCH", &path, json!({"status": status}))
             }
             4 => {
@@ -299,7 +304,7 @@ impl Life<'_> {
     }
 }
 
-fn a_history(sources: Vec<Source>, seed: u64, changes: usize) {
+fn a_history(sources: Vec<Source>, seed: usize, changes: usize) {
     let mut world = World::small(Settings::new(sources, portals()));
     let login = "constant@contoso.com";
     let body = json!({"displayName": login, "userPrincipalName": login, "accountEnabled": true});
@@ -310,7 +315,7 @@ fn a_history(sources: Vec<Source>, seed: u64, changes: usize) {
     world.sync(&[]);
     let mut life = Life {
         world: &world,
-        chance: Chance::new(seed),
+        chance: Chance::new(times("ROSTERD_TEST_SEED", seed) as u64),
         made: 0,
         untouched: [admin, group],
     };
@@ -342,7 +347,9 @@ fn same(told: &Value, anew: &Value) {
         let others = anew[what].as_array().expect("a list");
         let only = |these: &[Value], those: &[Value]| -> Vec<String> {
             let mine = these.iter().filter(|row| !those.contains(row));
-            mine.map(ToString::to_string).collect()
+            mine.map(|row| row.to_string().chars().take(600).collect())
+                .take(3)
+                .collect()
         };
         let (bit_by_bit, at_once) = (only(rows, others), only(others, rows));
         assert!(

@@ -34,7 +34,7 @@ fn every_portal() -> Vec<Portal> {
     });
     portals.push(Portal {
         match_on: "userName",
-        push: vec!["Portal *", "applivery-[a]*"],
+        push: vec!["Portal *", "applivery-a*"],
         attributes: vec![("displayName", Fill::Reversed)],
         ..Portal::new("directory", "disable").named("by-login")
     });
@@ -52,19 +52,14 @@ fn every_portal() -> Vec<Portal> {
         on_create: "nothing",
         ..dashboard.named("nobody")
     });
-    // A glob set is not what the oracle speaks; keep to what both can read.
-    for portal in &mut portals {
-        if portal.name == "by-login" {
-            portal.push = vec!["Portal *", "applivery-a*"];
-        }
-    }
     portals
 }
 
 fn begin(sources: Vec<Source>) -> (World, Oracle) {
     let world = World::small(Settings::new(sources, every_portal()));
     let mut oracle = Oracle::default();
-    world.settles(&mut oracle);
+    world.sync(&[]);
+    oracle.turn(&world.settings, &world.sim);
     (world, oracle)
 }
 
@@ -86,17 +81,23 @@ fn okta(world: &World, method: &str, path: &str, body: Value) {
 
 #[test]
 fn the_first_run_makes_what_the_design_says_for_the_assigned() {
-    begin(assigned());
+    let (world, mut oracle) = begin(assigned());
+    oracle.agrees(&world);
+    world.settles(&mut oracle);
 }
 
 #[test]
 fn the_first_run_makes_what_the_design_says_for_everyone() {
-    begin(everyone());
+    let (world, mut oracle) = begin(everyone());
+    oracle.agrees(&world);
+    world.settles(&mut oracle);
 }
 
 #[test]
 fn without_nested_groups_only_direct_members_count() {
-    begin(vec![Source::entra().flat(), Source::okta().flat()]);
+    let (world, mut oracle) = begin(vec![Source::entra().flat(), Source::okta().flat()]);
+    oracle.agrees(&world);
+    world.settles(&mut oracle);
 }
 
 #[test]
@@ -308,13 +309,9 @@ fn a_changed_login_or_address_is_a_rename() {
     ] {
         entra(&world, "PATCH", &format!("users/{user}"), props);
         let plan = world.settles(&mut oracle);
-        let deeds = crate::world::deeds(&plan);
-        assert!(
-            deeds
-                .iter()
-                .all(|deed| !deed.contains("create_account") && !deed.contains("remove_")),
-            "{deeds:?}"
-        );
+        for action in plan["actions"].as_array().expect("a list") {
+            assert_eq!(action["op"], "update_account", "{action:#}");
+        }
     }
     for profile in [
         json!({"login": "okta.login@contoso.com"}),

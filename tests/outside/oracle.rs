@@ -110,14 +110,20 @@ impl Oracle {
         }
     }
 
-    /// Compares every portal's exports.
+    /// Compares every portal's accounts, and the groups of one portal for each way of pushing
+    /// them: what portals do to their accounts shows in those.
     #[track_caller]
     pub fn agrees(&self, world: &World) {
+        let mut pushing = BTreeSet::new();
         for portal in &world.settings.portals {
             let books = &self.portals[&portal.name];
-            let (accounts, groups) = (world.accounts(&portal.name), world.groups(&portal.name));
+            let accounts = world.accounts(&portal.name);
             same(&portal.name, "accounts", &books.accounts(), &accounts);
-            same(&portal.name, "groups", &books.groups(), &groups);
+            let let_go = portal.on_deactivate.starts_with("remove");
+            if pushing.insert((&portal.push, portal.match_on, let_go)) {
+                let groups = world.groups(&portal.name);
+                same(&portal.name, "groups", &books.groups(), &groups);
+            }
         }
     }
 }

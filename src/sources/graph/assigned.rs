@@ -18,13 +18,20 @@ const PER_PAGE: &str = "999";
 /// Reads the assignments to the last page and hands them on as one list. Nothing to do when
 /// the whole directory is in scope.
 pub async fn fetch(source: &GraphSource, output: &Output<'_>) -> Result<(), FetchError> {
+    match list(source).await? {
+        Some(members) => output.send(vec![Change::Assigned(members)]).await,
+        None => Ok(()),
+    }
+}
+
+/// The assignments, read to the last page; None when the whole directory is in scope.
+pub async fn list(source: &GraphSource) -> Result<Option<Vec<Member>>, FetchError> {
     let Scope::Assigned { application } = &source.scope else {
-        return Ok(());
+        return Ok(None);
     };
-    let members = read(source, application)
-        .await
-        .map_err(|error| fetch_error(error, Area::Assignments))?;
-    output.send(vec![Change::Assigned(members)]).await
+    let members = read(source, application).await;
+    let members = members.map_err(|error| fetch_error(error, Area::Assignments))?;
+    Ok(Some(members))
 }
 
 async fn read(source: &GraphSource, application: &str) -> Result<Vec<Member>, HttpError> {

@@ -145,6 +145,10 @@ impl Source for GraphSource {
         members::read(self, id).await
     }
 
+    async fn read_assigned(&self) -> Result<Vec<Member>, FetchError> {
+        Ok(assigned::list(self).await?.unwrap_or_default())
+    }
+
     async fn check(&self) -> Vec<Finding> {
         check::check(self).await
     }

@@ -38,9 +38,13 @@ pub struct Assignments {
 
 impl Assignments {
     pub fn change(&self) -> Change {
+        Change::Assigned(self.members())
+    }
+
+    pub fn members(&self) -> Vec<Member> {
         let groups = self.groups.iter().map(|id| Member::Group(GroupId::new(id)));
         let users = self.direct.iter().map(|id| Member::User(UserId::new(id)));
-        Change::Assigned(users.chain(groups).collect())
+        users.chain(groups).collect()
     }
 
     /// What the position keeps of it.

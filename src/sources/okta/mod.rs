@@ -94,6 +94,16 @@ impl Source for OktaSource {
         self.members_of(id).await
     }
 
+    async fn read_assigned(&self) -> Result<Vec<Member>, FetchError> {
+        let Some(application) = self.options.scope.application() else {
+            return Ok(Vec::new());
+        };
+        match self.assignments(application).await? {
+            Some(assignments) => Ok(assignments.members()),
+            None => Err(FetchError::Unavailable(assigned::illegible(application))),
+        }
+    }
+
     async fn check(&self) -> Vec<Finding> {
         self.findings().await
     }

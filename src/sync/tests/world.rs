@@ -160,6 +160,11 @@ impl Source for Pretend {
             .map(|(_, members)| members.iter().cloned().collect()))
     }
 
+    async fn read_assigned(&self) -> Result<Vec<Member>, FetchError> {
+        let company = self.company.lock().unwrap();
+        Ok(company.assigned.iter().cloned().collect())
+    }
+
     async fn check(&self) -> Vec<Finding> {
         Vec::new()
     }
