@@ -5,7 +5,7 @@
 //! The first people and groups of a tenant, which are the awkward ones, are left alone: among
 //! them are the administrators, and the last administrator of a portal stays whatever happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -162,8 +162,17 @@ fn compare(long: &Rosterd<'_>, fresh: &Rosterd<'_>, sim: &Simulator) -> anyhow::
         ensure!(ended.status.success(), "export {arguments:?} failed");
         Ok(serde_json::from_slice(&ended.stdout)?)
     };
+    let mut people = BTreeSet::new();
     for arguments in EXPORTS {
-        let (one, other) = (export(long, arguments)?, export(fresh, arguments)?);
+        let (mut one, mut other) = (export(long, arguments)?, export(fresh, arguments)?);
+        match arguments {
+            ["users", ..] => people.extend(ids(&one)),
+            ["groups", "--source", _] => {
+                only_people(&mut one, &people);
+                only_people(&mut other, &people);
+            }
+            _ => {}
+        }
         if one != other {
             let differing = first_difference(&one, &other);
             keep(&long.state, arguments, &one, &other)?;
@@ -180,6 +189,25 @@ fn compare(long: &Rosterd<'_>, fresh: &Rosterd<'_>, sim: &Simulator) -> anyhow::
         }
     }
     Ok(())
+}
+
+fn ids(list: &Value) -> impl Iterator<Item = String> {
+    let rows = list.as_array().map_or(&[][..], Vec::as_slice);
+    rows.iter()
+        .filter_map(|row| row["id"].as_str().map(str::to_owned))
+}
+
+/// Leaves out members that are no users now. A group still lists those in the recycle bin, and
+/// a store that never saw them cannot know that this is where they are.
+fn only_people(groups: &mut Value, people: &BTreeSet<String>) {
+    for group in groups.as_array_mut().into_iter().flatten() {
+        if let Some(members) = group["members"].as_array_mut() {
+            members.retain(|member| {
+                member["kind"] != "user"
+                    || member["id"].as_str().is_some_and(|id| people.contains(id))
+            });
+        }
+    }
 }
 
 fn first_difference(one: &Value, other: &Value) -> String {
