@@ -65,6 +65,8 @@ pub async fn run(soak: Soak) -> anyhow::Result<()> {
     let began = Instant::now();
     let until = Duration::from_secs(soak.seconds);
     let mut count = Counts::default();
+    // How long the last run took: kills are to fall into a run, not after it.
+    let mut usual_ms = 500;
     loop {
         for _ in 0..ROUNDS {
             if began.elapsed() >= until {
@@ -80,10 +82,14 @@ pub async fn run(soak: Soak) -> anyhow::Result<()> {
             let full = chance.below(4) == 0;
             let arguments: &[&str] = if full { &["sync", "--full"] } else { &["sync"] };
             let killed_after = match chance.below(2) {
-                0 => Some(Duration::from_millis(chance.below(1_500))),
+                0 => Some(Duration::from_millis(chance.below(usual_ms + 20))),
                 _ => None,
             };
+            let started = Instant::now();
             let code = disturbed(long.command(&sim, arguments), killed_after)?;
+            if code == Some(0) {
+                usual_ms = u64::try_from(started.elapsed().as_millis())?;
+            }
             match code {
                 None => count.killed += 1,
                 // Faults may fail a source, or both.
