@@ -184,6 +184,8 @@ impl<'a> Bench<'a> {
         }
         rows.push(Row::of("100 changes, 0 ms", &changed));
         self.nothing_left()?;
+        // A run after a full one looks back two seconds at Okta. What changed is to be older.
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
 
         self.sim.latency(latency).await?;
         let full = self.rosterd(&["sync", "--full"]).await?;
