@@ -288,10 +288,11 @@ impl<'a> Bench<'a> {
             requests: count("requests"),
             units: count("resource_units"),
         };
-        eprintln!(
-            "{:?} {sample:?}",
-            command.get_args().last().unwrap_or_default()
-        );
+        let classes = stats["classes"].as_object().into_iter().flatten();
+        let classes: Vec<String> = classes
+            .map(|(class, counts)| format!("{class} {}", counts["requests"]))
+            .collect();
+        eprintln!("{command:?}\n  {sample:?}\n  {}", classes.join(", "));
         Ok(sample)
     }
 
