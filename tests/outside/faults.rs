@@ -43,7 +43,11 @@ fn settings(sources: Vec<Source>) -> Settings {
         .into_iter()
         .map(|source| source.with("timeout = \"2s\""))
         .collect();
-    let dashboard = Portal::new("dashboard", "remove");
+    // Of a list that is short without showing it, a role decided once would keep the trace.
+    let dashboard = Portal {
+        continuous: true,
+        ..Portal::new("dashboard", "remove")
+    };
     Settings::new(
         sources,
         vec![dashboard, Portal::new("directory", "disable")],
