@@ -173,7 +173,7 @@ impl World {
     pub fn settles(&self, oracle: &mut Oracle) -> Value {
         let plan = self.sync(&[]);
         oracle.turn(&self.settings, &self.sim);
-        oracle.agrees(self);
+        oracle.agrees_after(self, &plan);
         self.quiet();
         plan
     }
