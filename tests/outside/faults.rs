@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::chance::{Chance, times};
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, holdings_in};
 use crate::settings::{Portal, Settings, Source};
 use crate::world::{World, text};
 
@@ -43,28 +43,23 @@ fn settings(sources: Vec<Source>) -> Settings {
         .into_iter()
         .map(|source| source.with("timeout = \"2s\""))
         .collect();
-    let dashboard = Portal::new("dashboard", "remove");
+    // Of a list that is short without showing it, a role decided once would keep the trace.
+    let dashboard = Portal {
+        continuous: true,
+        ..Portal::new("dashboard", "remove")
+    };
     Settings::new(
         sources,
         vec![dashboard, Portal::new("directory", "disable")],
     )
 }
 
-/// Every account with its groups, and what has been taken from whom between two of these.
+/// Every account with its groups, to tell what was taken from whom.
 fn holdings(world: &World) -> BTreeSet<String> {
-    let mut all = BTreeSet::new();
-    for portal in &world.settings.portals {
-        let accounts = world.accounts(&portal.name);
-        for account in accounts.as_array().expect("a list") {
-            // By who it is: a changed address takes nothing.
-            let who = format!("{} {}", portal.name, account["source_id"]);
-            all.insert(format!("{who} active {}", account["active"]));
-            for group in account["groups"].as_array().expect("a list") {
-                all.insert(format!("{who} in {group}"));
-            }
-        }
-    }
-    all
+    let portals = world.settings.portals.iter();
+    portals
+        .flat_map(|portal| holdings_in(&portal.name, &world.accounts(&portal.name)))
+        .collect()
 }
 
 struct Trial {
@@ -76,6 +71,8 @@ struct Trial {
     /// A Graph user, or an Okta user, who comes and goes because the company says so.
     leaver: String,
     leaver_key: String,
+    /// What everybody has.
+    held: BTreeSet<String>,
 }
 
 impl Trial {
@@ -101,6 +98,7 @@ impl Trial {
             &leaver["mail"]
         };
         let (leaver, leaver_key) = (text(&leaver["id"]), text(mail).to_lowercase());
+        let held = holdings(&world);
         Trial {
             world,
             oracle,
@@ -109,6 +107,7 @@ impl Trial {
             okta,
             leaver,
             leaver_key,
+            held,
         }
     }
 
@@ -161,7 +160,7 @@ impl Trial {
     /// One run in trouble, and clean ones after it.
     fn meet(&mut self, rule: Value, full: bool) {
         self.live();
-        let before = holdings(&self.world);
+        let before = std::mem::take(&mut self.held);
         self.world
             .sim
             .faults(json!([rule]))
@@ -192,6 +191,7 @@ impl Trial {
         self.world.sync(&["--full"]);
         self.oracle.turn(&self.world.settings, &self.world.sim);
         self.oracle.agrees(&self.world);
+        self.held = self.oracle.holdings();
     }
 
     /// Which requests a run makes, and how many of each class.
@@ -200,6 +200,7 @@ impl Trial {
         self.world.sim.reset_stats();
         self.world.sync(if full { &["--full"] } else { &[] });
         self.oracle.turn(&self.world.settings, &self.world.sim);
+        self.held = self.oracle.holdings();
         let classes = self.world.sim.stats().classes.into_iter();
         classes
             .map(|(name, class)| (name, class.requests))

@@ -15,6 +15,8 @@ use crate::world::{World, text};
 #[derive(Default)]
 pub struct Oracle {
     portals: BTreeMap<String, Books>,
+    /// What each portal was like when it was compared last.
+    compared: BTreeMap<String, Value>,
 }
 
 /// One portal's accounts by key, and its groups.
@@ -114,18 +116,68 @@ impl Oracle {
     /// them: what portals do to their accounts shows in those.
     #[track_caller]
     pub fn agrees(&self, world: &World) {
+        self.agrees_where(world, |_| true);
+    }
+
+    /// The same for the portals in which something was done, or should have been. The others
+    /// are as they were when they were compared last.
+    #[track_caller]
+    pub fn agrees_after(&mut self, world: &World, plan: &Value) {
+        let touched: BTreeSet<&str> = list(&plan["actions"])
+            .iter()
+            .filter_map(|action| action["portal"].as_str())
+            .collect();
+        let now: BTreeMap<String, Value> = self
+            .portals
+            .iter()
+            .map(|(name, books)| (name.clone(), json!([books.accounts(), books.groups()])))
+            .collect();
+        self.agrees_where(world, |name| {
+            touched.contains(name) || self.compared.get(name) != now.get(name)
+        });
+        self.compared = now;
+    }
+
+    /// What everybody has.
+    pub fn holdings(&self) -> BTreeSet<String> {
+        let portals = self.portals.iter();
+        portals
+            .flat_map(|(name, books)| holdings_in(name, &books.accounts()))
+            .collect()
+    }
+
+    #[track_caller]
+    fn agrees_where(&self, world: &World, asked: impl Fn(&str) -> bool) {
         let mut pushing = BTreeSet::new();
         for portal in &world.settings.portals {
+            let let_go = portal.on_deactivate.starts_with("remove");
+            let first = pushing.insert((&portal.push, portal.match_on, let_go));
+            if !asked(&portal.name) {
+                continue;
+            }
             let books = &self.portals[&portal.name];
             let accounts = world.accounts(&portal.name);
             same(&portal.name, "accounts", &books.accounts(), &accounts);
-            let let_go = portal.on_deactivate.starts_with("remove");
-            if pushing.insert((&portal.push, portal.match_on, let_go)) {
+            if first {
                 let groups = world.groups(&portal.name);
                 same(&portal.name, "groups", &books.groups(), &groups);
             }
         }
     }
+}
+
+/// Which accounts there are, whether they are active, and in which groups. By who it is: a
+/// changed address takes nothing away.
+pub fn holdings_in(portal: &str, accounts: &Value) -> Vec<String> {
+    let mut all = Vec::new();
+    for account in list(accounts) {
+        let who = format!("{portal} {}", account["source_id"]);
+        all.push(format!("{who} active {}", account["active"]));
+        for group in list(&account["groups"]) {
+            all.push(format!("{who} in {group}"));
+        }
+    }
+    all
 }
 
 /// Fails with the rows that differ, and only those.

@@ -1,5 +1,6 @@
 //! A pretend company, a settings file, a state directory, and rosterd between them.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -30,7 +31,13 @@ impl Said {
     fn from(output: Output) -> Said {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
         let said = Said {
-            code: output.status.code().unwrap_or(-1),
+            // A signal counts below zero.
+            code: output.status.code().unwrap_or_else(|| {
+                -output
+                    .status
+                    .signal()
+                    .expect("it ended with a code or by a signal")
+            }),
             out: text(output.stdout),
             err: text(output.stderr),
         };
@@ -166,7 +173,7 @@ impl World {
     pub fn settles(&self, oracle: &mut Oracle) -> Value {
         let plan = self.sync(&[]);
         oracle.turn(&self.settings, &self.sim);
-        oracle.agrees(self);
+        oracle.agrees_after(self, &plan);
         self.quiet();
         plan
     }
