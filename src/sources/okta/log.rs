@@ -22,9 +22,9 @@ const EVENTS_A_PAGE: usize = 1_000;
 /// When the last event about each object was logged.
 type Named = BTreeMap<String, Option<Timestamp>>;
 
-/// Events to look at before a full round. Of more than that in the overlap, the round after
-/// it looks at some objects once more than it must.
-const RECENT_EVENTS: &str = "100";
+/// Events to look at before a full round: as many as a cursor remembers. Of more than that in
+/// the overlap, the round after it looks at some objects once more than it must.
+const RECENT_EVENTS: &str = "500";
 
 /// What the log names.
 #[derive(Default)]
