@@ -4,7 +4,6 @@ pub mod rules;
 mod sources;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -12,7 +11,7 @@ use anyhow::Context;
 use crate::config::{Loaded, Settings};
 use crate::plan::guard::Limits;
 use crate::store::{DEFAULT_CACHE_BYTES, SledEngine, Store};
-use crate::sync::{Progress, Sync};
+use crate::sync::{History, Progress, Sync};
 use crate::targets::{Target, local::Local};
 
 /// The store alone: what commands need that only read, or only copy.
@@ -67,6 +66,7 @@ pub fn open(loaded: &Loaded, progress: Arc<dyn Progress>) -> anyhow::Result<Arc<
     }))
 }
 
-pub fn history_of(settings: &Settings) -> PathBuf {
-    settings.state.path.join("runs")
+/// The plans of past runs, beside the store.
+pub fn history_of(settings: &Settings) -> History {
+    History(settings.state.path.join("runs"))
 }

@@ -43,7 +43,7 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         ),
     }
     // Only needed to say what moved; what is approved is told by the digest.
-    let shown = sync.plan_of(&args.run).ok();
+    let shown = sync.history.read(&args.run)?;
     let intent = Intent::Approve {
         run: args.run.clone(),
         digest: record.head.digest.clone(),

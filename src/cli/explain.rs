@@ -1,18 +1,17 @@
 //! `rosterd explain`: why a user has or has not an account and a role.
 
-use std::path::Path;
-
 use anyhow::bail;
 use serde_json::{Value, json};
 
 use crate::app;
 use crate::config::Loaded;
 use crate::directory::fold::fold;
-use crate::plan::{LinkState, Plan};
+use crate::plan::LinkState;
 use crate::rules::lifecycle::subject_of;
 use crate::rules::scope::{Presence, presence};
 use crate::rules::{MATCH_KINDS, Portal, key_of};
 use crate::store::Store;
+use crate::sync::History;
 use crate::sync::view::{PersonView, View, Who};
 
 use super::sync::known_portal;
@@ -103,7 +102,7 @@ fn explain(
     portals: &[Portal],
     who: Who,
     seen: &PersonView,
-    history: &Path,
+    history: &History,
 ) -> anyhow::Result<Value> {
     let source = &view.sources[who.source].rules;
     let person = seen.person(source);
@@ -178,7 +177,7 @@ fn explain(
 
 fn last_action(
     store: &Store,
-    history: &Path,
+    history: &History,
     portal: &str,
     key: &str,
 ) -> anyhow::Result<Option<Value>> {
@@ -186,11 +185,9 @@ fn last_action(
         if !record.head.summary.contains_key(portal) {
             continue;
         }
-        let file = history.join(format!("{}.plan.gz", record.head.run));
-        let Ok(packed) = std::fs::File::open(file) else {
+        let Some(plan) = history.read(&record.head.run)? else {
             continue;
         };
-        let plan = Plan::read(flate2::read::GzDecoder::new(packed))?;
         for action in plan.actions() {
             let action = action?;
             if action.portal == portal && action.key == key {

@@ -5,8 +5,8 @@ use serde_json::json;
 
 use crate::app;
 use crate::config::Loaded;
+use crate::plan::Head;
 use crate::plan::report::Format;
-use crate::plan::{Head, Plan};
 use crate::store::Store;
 
 use super::{Exit, plan, table};
@@ -27,10 +27,9 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             store
                 .run(&run)?
                 .with_context(|| format!("there is no run '{run}'; 'rosterd runs' lists them"))?;
-            let file = app::history_of(&loaded.settings).join(format!("{run}.plan.gz"));
-            let packed = std::fs::File::open(&file)
-                .with_context(|| format!("the plan of run {run} is not at {}", file.display()))?;
-            let kept = Plan::read(flate2::read::GzDecoder::new(packed))?;
+            let kept = app::history_of(&loaded.settings)
+                .read(&run)?
+                .with_context(|| format!("the plan of run {run} is no longer kept"))?;
             plan::print(&kept, args.format)?;
         }
     }

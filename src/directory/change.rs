@@ -40,10 +40,3 @@ pub enum Collection {
     Groups,
     Assigned,
 }
-
-/// A member list that was read a second time, to confirm what the first reading left out.
-#[derive(Clone, Debug)]
-pub struct MemberList {
-    pub group: GroupId,
-    pub members: Vec<Member>,
-}

@@ -11,7 +11,7 @@ pub mod patch;
 pub mod user;
 pub mod value;
 
-pub use change::{Change, Collection, MemberList};
+pub use change::{Change, Collection};
 pub use group::Group;
 pub use ids::{Cursor, GroupId, Member, UserId};
 pub use patch::UserPatch;

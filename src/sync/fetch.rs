@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::RunError;
-use super::stage::{Staged, Stager};
+use super::stage::Stager;
+use super::staged::Staged;
 use crate::directory::{Change, Collection, UserId};
 use crate::rules::MatchOn;
 use crate::sources::{Ask, FetchError, Fetched, Source};

@@ -7,12 +7,17 @@
 pub mod apply;
 pub mod decide;
 pub mod fetch;
+mod history;
+mod links;
+mod notes;
 pub mod remember;
 pub mod run;
 pub mod stage;
+pub mod staged;
 pub mod touched;
 pub mod view;
 
+pub use history::History;
 pub use run::{Intent, Progress, Run, Sync};
 
 use crate::plan::PlanError;
@@ -31,6 +36,13 @@ pub enum RunError {
     Staging(#[source] std::io::Error),
     #[error("could not keep the plan of run {run} in {place}; is the disk full?")]
     History {
+        run: String,
+        place: String,
+        #[source]
+        cause: std::io::Error,
+    },
+    #[error("could not read the plan of run {run} from {place}; may rosterd read it?")]
+    Unread {
         run: String,
         place: String,
         #[source]

@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 
 use super::RunError;
 use super::decide::Decided;
-use super::stage::Staged;
+use super::staged::Staged;
 use super::view::View;
 use crate::directory::{Group, GroupId, Member, User, UserId};
 use crate::plan::Link;
@@ -30,7 +30,6 @@ struct Writer<'a> {
     /// is not written again.
     early: Vec<Op>,
     ops: Vec<Op>,
-    written: u64,
 }
 
 impl<'a> Writer<'a> {
@@ -39,7 +38,6 @@ impl<'a> Writer<'a> {
             store,
             early: Vec::new(),
             ops: Vec::new(),
-            written: 0,
         }
     }
 
@@ -52,19 +50,18 @@ impl<'a> Writer<'a> {
     }
 
     fn flush(&mut self) -> Result<(), RunError> {
-        self.written += (self.early.len() + self.ops.len()) as u64;
         self.store.write(std::mem::take(&mut self.early))?;
         Ok(self.store.write(std::mem::take(&mut self.ops))?)
     }
 }
 
-/// Writes everything but the checkpoint. Returns how many rows were written.
+/// Writes everything but the checkpoint.
 pub fn remember(
     view: &View<'_>,
     portals: &[Portal],
     kinds: &[MatchOn],
     decided: &Decided,
-) -> Result<u64, RunError> {
+) -> Result<(), RunError> {
     let mut writer = Writer::new(view.store);
     if decided.mark_everything {
         writer.add([rows_of::mark_everything()])?;
@@ -109,8 +106,7 @@ pub fn remember(
     for (portal, link) in &decided.links {
         writer.add(put_link(portal, link))?;
     }
-    writer.flush()?;
-    Ok(writer.written)
+    writer.flush()
 }
 
 /// Who the new numbers stand for.

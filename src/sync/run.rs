@@ -1,7 +1,6 @@
 //! One run, from the question to what became of it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,16 +8,16 @@ use jiff::Timestamp;
 use super::RunError;
 use super::apply::{Applying, settle_marks};
 use super::decide::{Decided, Deciding};
-use super::fetch::{Round, fetch};
+use super::fetch::fetch;
+use super::history::History;
+use super::notes::{Notes, Rounds, rules_note, scope_note};
 use super::remember::{self, remember};
 use super::touched;
 use super::view::View;
-use crate::plan::guard::{Doubts, Limits, Population, review};
-use crate::plan::{
-    Asked, Entry, Guard, Head, LinkState, Mode, Plan, SourceReport, SourceStatus, Status,
-};
+use crate::plan::guard::{Limits, Population, review};
+use crate::plan::{Asked, Guard, LinkState, Mode, Plan, Status};
 use crate::rules::{MATCH_KINDS, MatchOn, Portal, SourceRules};
-use crate::sources::{Ask, FetchError, Fetched, Source};
+use crate::sources::{Ask, Source};
 use crate::store::Store;
 use crate::store::directory as rows_of;
 use crate::store::portals::put_link;
@@ -28,7 +27,7 @@ use crate::targets::Target;
 
 /// An unreadable record is tried again with every round that names it, and said to be at
 /// least this often.
-const QUARANTINE: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+pub(super) const QUARANTINE: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// Everything a run needs, opened once.
 pub struct Sync {
@@ -44,8 +43,8 @@ pub struct Sync {
     pub fingerprints: BTreeMap<String, String>,
     /// What decides a source's scope, as a digest by source.
     pub scopes: BTreeMap<String, String>,
-    /// Where the plans of past runs are kept.
-    pub history: PathBuf,
+    /// The plans of past runs.
+    pub history: History,
     pub progress: Arc<dyn Progress>,
 }
 
@@ -78,8 +77,6 @@ pub struct Run {
     /// The plan came out otherwise than the one that was to be carried out.
     pub moved: bool,
 }
-
-type Rounds = Vec<(String, Result<Round, FetchError>)>;
 
 impl Sync {
     pub async fn run(
@@ -178,16 +175,13 @@ impl Sync {
         let builder = std::mem::take(&mut decided.builder);
         let mut plan = builder.finish(notes.head.clone())?;
         plan.head.guard = self.review(&plan, &decided, &notes)?;
-        let approved = match &intent {
-            Intent::Approve { digest, .. } => *digest == plan.head.digest,
-            _ => false,
-        };
         let exact = match &intent {
             Intent::Exactly { digest } | Intent::Approve { digest, .. } => {
                 *digest == plan.head.digest
             }
-            _ => true,
+            Intent::Preview | Intent::Apply => true,
         };
+        let approved = exact && matches!(intent, Intent::Approve { .. });
         if approved {
             plan.head.guard.held = false;
         }
@@ -406,20 +400,7 @@ impl Sync {
 
     /// Puts the run into the history: its head in the store, its plan in a compressed file.
     fn keep(&self, plan: &Plan, now: Timestamp) -> Result<(), RunError> {
-        let place = self.plan_file(&plan.head.run);
-        let failed = |cause: std::io::Error| RunError::History {
-            run: plan.head.run.clone(),
-            place: place.display().to_string(),
-            cause,
-        };
-        std::fs::create_dir_all(&self.history).map_err(failed)?;
-        let file = tempfile::NamedTempFile::new_in(&self.history).map_err(failed)?;
-        let level = flate2::Compression::fast();
-        let mut packed = flate2::write::GzEncoder::new(file, level);
-        plan.write(&mut packed)?;
-        let file = packed.finish().map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&place).map_err(|error| failed(error.error))?;
+        self.history.write(plan)?;
         let record = RunRecord {
             head: plan.head.clone(),
             finished_at: now,
@@ -427,227 +408,4 @@ impl Sync {
         self.store.write(vec![put_run(&record)])?;
         Ok(self.store.flush()?)
     }
-
-    fn plan_file(&self, run: &str) -> PathBuf {
-        self.history.join(format!("{run}.plan.gz"))
-    }
-
-    /// The plan of a past run.
-    pub fn plan_of(&self, run: &str) -> Result<Plan, RunError> {
-        let place = self.plan_file(run);
-        let file = std::fs::File::open(&place).map_err(|cause| RunError::History {
-            run: run.to_owned(),
-            place: place.display().to_string(),
-            cause,
-        })?;
-        Ok(Plan::read(flate2::read::GzDecoder::new(file))?)
-    }
-}
-
-fn scope_note(source: &str) -> String {
-    format!("scope {source}")
-}
-
-fn rules_note(portal: &str) -> String {
-    format!("rules {portal}")
-}
-
-/// What the fetch left, as the rest of the run needs it.
-struct Notes {
-    head: Head,
-    rounds: BTreeMap<String, super::stage::Staged>,
-    fetched: BTreeMap<String, Fetched>,
-    failed: BTreeMap<String, String>,
-    full: Vec<String>,
-    doubts: Doubts,
-    changed_rules: Vec<String>,
-}
-
-impl Notes {
-    fn new(
-        sync: &Sync,
-        asked: &Asked,
-        rounds: Rounds,
-        intent: &Intent,
-        now: Timestamp,
-    ) -> Result<Notes, RunError> {
-        let mut notes = Notes {
-            head: Head {
-                run: match intent {
-                    Intent::Approve { run, .. } => run.clone(),
-                    _ => new_run_id(now),
-                },
-                mode: Mode::Incremental,
-                asked: asked.clone(),
-                dry_run: *intent == Intent::Preview,
-                created_at: now,
-                status: Status::Planned,
-                sources: BTreeMap::new(),
-                summary: BTreeMap::new(),
-                lists: BTreeMap::new(),
-                warnings: Vec::new(),
-                guard: Guard::default(),
-                digest: String::new(),
-            },
-            rounds: BTreeMap::new(),
-            fetched: BTreeMap::new(),
-            failed: BTreeMap::new(),
-            full: Vec::new(),
-            doubts: Doubts::default(),
-            changed_rules: Vec::new(),
-        };
-        for (name, round) in rounds {
-            let before = sync.store.source_state(&name)?;
-            let report = match round {
-                Ok(round) => {
-                    let staged = round.staged;
-                    if staged.full {
-                        notes.full.push(name.clone());
-                    }
-                    if let Some(users) = round.found_nobody {
-                        notes.doubts.empty_sources.insert(name.clone(), users);
-                    }
-                    for warning in &round.fetched.warnings {
-                        notes.head.warnings.push(format!("{name}: {warning}"));
-                    }
-                    let report = counts(sync, &staged, &before, round.requests)?;
-                    notes.fetched.insert(name.clone(), round.fetched);
-                    notes.rounds.insert(name.clone(), staged);
-                    report
-                }
-                Err(error) => {
-                    let error = error.to_string();
-                    notes.failed.insert(name.clone(), error.clone());
-                    SourceReport {
-                        status: SourceStatus::Failed,
-                        users: before.users,
-                        groups: before.groups,
-                        changed_users: 0,
-                        changed_groups: 0,
-                        requests: 0,
-                        error: Some(error),
-                    }
-                }
-            };
-            notes.head.sources.insert(name, report);
-        }
-        if !asked.users.is_empty() || !asked.groups.is_empty() {
-            notes.head.mode = Mode::OnDemand;
-        } else if asked.full || !notes.full.is_empty() {
-            notes.head.mode = Mode::Full;
-        }
-        for (portal, fingerprint) in &sync.fingerprints {
-            // A portal that no run has applied yet has nothing to be different from.
-            if let Some(known) = sync.store.note(&rules_note(portal))?
-                && known != *fingerprint
-            {
-                notes.changed_rules.push(portal.clone());
-            }
-        }
-        // A source whose scope changed is new ground until a run has read it again.
-        for portal in &sync.portals {
-            for source in &portal.sources {
-                let known = sync.store.note(&scope_note(source))?;
-                let now = sync.scopes.get(source);
-                if known.is_some()
-                    && known.as_ref() != now
-                    && !notes.changed_rules.contains(&portal.name)
-                {
-                    notes.changed_rules.push(portal.name.clone());
-                }
-            }
-        }
-        notes.doubts.changed_rules = notes.changed_rules.clone();
-        // A new portal beside old ones has everybody to decide, though nothing to doubt.
-        if sync.store.has_keys()? {
-            for portal in sync.fingerprints.keys() {
-                if sync.store.note(&rules_note(portal))?.is_none() {
-                    notes.changed_rules.push(portal.clone());
-                }
-            }
-        }
-        Ok(notes)
-    }
-
-    fn quarantined(&self, view: &View<'_>, now: Timestamp) -> Vec<Entry> {
-        let next_try = now.saturating_add(QUARANTINE).unwrap_or(now);
-        view.sources
-            .iter()
-            .filter_map(|source| source.staged.as_ref())
-            .flat_map(|staged| {
-                staged
-                    .unreadable
-                    .iter()
-                    .map(move |(id, reason)| Entry::Quarantined {
-                        source: staged.source.clone(),
-                        id: id.clone(),
-                        reason: reason.clone(),
-                        next_try,
-                    })
-            })
-            .collect()
-    }
-}
-
-/// How many users and groups the source has after this round, and how many changed.
-fn counts(
-    sync: &Sync,
-    staged: &super::stage::Staged,
-    before: &crate::store::rows::SourceState,
-    requests: u64,
-) -> Result<SourceReport, RunError> {
-    let (users, groups) = if staged.full {
-        (staged.seen_users, staged.seen_groups)
-    } else {
-        let mut users = before.users as i64 - staged.gone.len() as i64;
-        for number in staged.user_numbers() {
-            users += i64::from(!was_known(sync, staged, number)?);
-        }
-        let mut groups = before.groups as i64;
-        for (number, group) in &staged.groups {
-            let known = !staged.is_new(*number)
-                && sync
-                    .store
-                    .group(&staged.source, *number)?
-                    .is_some_and(|row| row.state == crate::store::rows::RowState::Known);
-            groups += match (group.gone, known) {
-                (true, true) => -1,
-                (false, false) => 1,
-                _ => 0,
-            };
-        }
-        (users.max(0) as u64, groups.max(0) as u64)
-    };
-    let moved = staged.moved_groups();
-    let changed_groups = staged
-        .groups
-        .keys()
-        .filter(|number| !moved.contains(**number))
-        .count();
-    Ok(SourceReport {
-        status: SourceStatus::Ok,
-        users,
-        groups,
-        changed_users: staged.changed_users(),
-        changed_groups: changed_groups as u64 + moved.len(),
-        requests,
-        error: None,
-    })
-}
-
-fn was_known(sync: &Sync, staged: &super::stage::Staged, number: u32) -> Result<bool, RunError> {
-    if staged.is_new(number) {
-        return Ok(false);
-    }
-    let Some(user) = staged.user(number)? else {
-        return Ok(false);
-    };
-    let row = sync.store.user(&staged.source, user.id.as_str())?;
-    Ok(row.is_some_and(|row| row.state == crate::store::rows::RowState::Known))
-}
-
-/// A ULID: ids sort by the time of the run.
-fn new_run_id(now: Timestamp) -> String {
-    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    ulid::Ulid::from_parts(millis, rand::random()).to_string()
 }

@@ -8,192 +8,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::FileExt;
 
 use roaring::RoaringBitmap;
 
 use super::RunError;
+use super::staged::{Edge, Staged, StagedGroup, hash_of, key_hash, kind_and_id, read_user};
 use crate::directory::{Change, Group, GroupId, Member, User, UserId};
 use crate::rules::{MatchOn, key_of};
 use crate::store::Store;
 use crate::store::rows::RowState;
-
-/// One membership: group, then member.
-type Edge = (u32, u32);
-
-/// What a round said, as far as it differs from the store.
-pub struct Staged {
-    pub source: String,
-    pub full: bool,
-    /// Users whose content changed, with the place of the new one in the file.
-    users: HashMap<u32, u64>,
-    file: Option<File>,
-    pub gone: RoaringBitmap,
-    pub groups: BTreeMap<u32, StagedGroup>,
-    /// Net membership changes, sorted by group.
-    pub added: Vec<Edge>,
-    pub removed: Vec<Edge>,
-    /// The same, member first, sorted by member.
-    added_up: Vec<Edge>,
-    removed_up: Vec<Edge>,
-    pub assigned: Option<RoaringBitmap>,
-    /// Numbers given in this round, from the store's next on; only the unseen and the groups
-    /// are kept here, a user's id is in its record.
-    pub first_new: u32,
-    pub next_number: u32,
-    new_ids: HashMap<u32, Member>,
-    lookup: HashMap<IdHash, u32>,
-    /// Match keys of the changed users: hash of kind and key, number. Sorted.
-    keys: Vec<(u64, u32)>,
-    pub unreadable: BTreeMap<String, String>,
-    pub seen_users: u64,
-    pub seen_groups: u64,
-}
-
-#[derive(Clone, Debug)]
-pub struct StagedGroup {
-    pub group: Group,
-    pub gone: bool,
-}
-
-type IdHash = [u8; 16];
-
-fn hash_of(kind: u8, id: &str) -> IdHash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&[kind]);
-    hasher.update(id.as_bytes());
-    let mut hash = [0; 16];
-    hash.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
-    hash
-}
-
-/// The hash under which staged users are found by key.
-pub fn key_hash(kind: MatchOn, key: &str) -> u64 {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(kind.as_str().as_bytes());
-    hasher.update(&[0]);
-    hasher.update(key.as_bytes());
-    u64::from_le_bytes(
-        hasher.finalize().as_bytes()[..8]
-            .try_into()
-            .expect("eight bytes"),
-    )
-}
-
-impl Staged {
-    pub fn changed_users(&self) -> u64 {
-        self.users.len() as u64 + self.gone.len()
-    }
-
-    /// The new content of a user that changed.
-    pub fn user(&self, number: u32) -> Result<Option<User>, RunError> {
-        match (self.users.get(&number), &self.file) {
-            (Some(offset), Some(file)) => read_user(file, *offset).map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    pub fn has_user(&self, number: u32) -> bool {
-        self.users.contains_key(&number)
-    }
-
-    /// Every user that changed, ascending.
-    pub fn user_numbers(&self) -> Vec<u32> {
-        let mut numbers: Vec<u32> = self.users.keys().copied().collect();
-        numbers.sort_unstable();
-        numbers
-    }
-
-    pub fn number_of(&self, member: &Member) -> Option<u32> {
-        let (kind, id) = kind_and_id(member);
-        self.lookup.get(&hash_of(kind, id)).copied()
-    }
-
-    /// Who a number given in this round stands for.
-    pub fn new_member(&self, number: u32) -> Result<Option<Member>, RunError> {
-        if let Some(member) = self.new_ids.get(&number) {
-            return Ok(Some(member.clone()));
-        }
-        Ok(self.user(number)?.map(|user| Member::User(user.id)))
-    }
-
-    pub fn is_new(&self, number: u32) -> bool {
-        number >= self.first_new
-    }
-
-    /// Groups that `member` joined or left.
-    pub fn parents_added(&self, member: u32) -> impl Iterator<Item = u32> + '_ {
-        of(&self.added_up, member)
-    }
-
-    pub fn parents_removed(&self, member: u32) -> impl Iterator<Item = u32> + '_ {
-        of(&self.removed_up, member)
-    }
-
-    pub fn members_added(&self, group: u32) -> impl Iterator<Item = u32> + '_ {
-        of(&self.added, group)
-    }
-
-    pub fn members_removed(&self, group: u32) -> impl Iterator<Item = u32> + '_ {
-        of(&self.removed, group)
-    }
-
-    /// Everyone whose direct groups changed, ascending, once.
-    pub fn moved_members(&self) -> RoaringBitmap {
-        self.added_up
-            .iter()
-            .chain(&self.removed_up)
-            .map(|(member, _)| *member)
-            .collect()
-    }
-
-    /// Groups whose members changed, ascending, once.
-    pub fn moved_groups(&self) -> RoaringBitmap {
-        self.added
-            .iter()
-            .chain(&self.removed)
-            .map(|(group, _)| *group)
-            .collect()
-    }
-
-    /// Changed users that may have a key.
-    pub fn by_key(&self, hash: u64) -> impl Iterator<Item = u32> + '_ {
-        of_hash(&self.keys, hash)
-    }
-}
-
-fn of(edges: &[Edge], first: u32) -> impl Iterator<Item = u32> + '_ {
-    let from = edges.partition_point(|edge| edge.0 < first);
-    edges[from..]
-        .iter()
-        .take_while(move |edge| edge.0 == first)
-        .map(|edge| edge.1)
-}
-
-fn of_hash(keys: &[(u64, u32)], hash: u64) -> impl Iterator<Item = u32> + '_ {
-    let from = keys.partition_point(|key| key.0 < hash);
-    keys[from..]
-        .iter()
-        .take_while(move |key| key.0 == hash)
-        .map(|key| key.1)
-}
-
-fn kind_and_id(member: &Member) -> (u8, &str) {
-    match member {
-        Member::User(id) => (b'u', id.as_str()),
-        Member::Group(id) => (b'g', id.as_str()),
-    }
-}
-
-fn read_user(file: &File, offset: u64) -> Result<User, RunError> {
-    let mut length = [0; 4];
-    file.read_exact_at(&mut length, offset)
-        .map_err(RunError::Staging)?;
-    let mut bytes = vec![0; u32::from_le_bytes(length) as usize];
-    file.read_exact_at(&mut bytes, offset + 4)
-        .map_err(RunError::Staging)?;
-    postcard::from_bytes(&bytes).map_err(|error| RunError::Staging(std::io::Error::other(error)))
-}
 
 /// A list of up to so many members is read again for one request, whichever the vendor.
 const ONE_PAGE: usize = 200;
@@ -220,7 +43,7 @@ pub struct Stager {
     written: u64,
     /// In a full round: what the store has, loaded once.
     known: Option<Known>,
-    /// Digests of users staged in this round, so that a repeated one is written once.
+    /// Users and groups that this round named as being there, or as being gone.
     seen: RoaringBitmap,
     /// Membership changes in the order they came; the last word on an edge counts.
     edges: Vec<(Edge, bool)>,
@@ -235,7 +58,6 @@ struct Known {
     digests: Vec<[u8; 16]>,
     users: RoaringBitmap,
     groups: RoaringBitmap,
-    any: bool,
 }
 
 impl Stager {
@@ -291,7 +113,6 @@ impl Stager {
             digests: vec![[0; 16]; numbers as usize],
             users: RoaringBitmap::new(),
             groups: RoaringBitmap::new(),
-            any: numbers > 0,
         };
         let source = self.staged.source.clone();
         for row in self.store.users(&source) {
@@ -602,7 +423,7 @@ impl Stager {
         let Some(known) = &self.known else {
             return false;
         };
-        known.any && !known.users.is_empty() && self.staged.seen_users == 0
+        !known.users.is_empty() && self.staged.seen_users == 0
     }
 
     /// Adds who is assigned after all: only who is on neither list is not.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use super::RunError;
-use super::stage::{Staged, key_hash};
+use super::staged::{Staged, key_hash};
 use crate::directory::fold::fold;
 use crate::directory::{Group, Member, User};
 use crate::plan::Link;

@@ -384,7 +384,7 @@ fn open(
                 )
             })
             .collect(),
-        history: history.to_owned(),
+        history: crate::sync::History(history.to_owned()),
         progress: Arc::new(()),
     })
 }

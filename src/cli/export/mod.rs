@@ -1,0 +1,116 @@
+//! `rosterd export`: the directory as cached, and the portals as linked or as the target has
+//! them.
+
+mod directory;
+mod portal;
+
+use std::io::{self, BufWriter, Write};
+
+use serde::Serialize;
+
+use crate::app;
+use crate::config::Loaded;
+
+use super::sync::{known_portal, known_source};
+use super::{Exit, Output, Usage, device, table};
+
+#[derive(clap::Args)]
+pub struct Args {
+    what: What,
+    /// The directory of this source.
+    #[arg(long, value_name = "S", conflicts_with = "portal")]
+    source: Option<String>,
+    /// The state of this portal.
+    #[arg(long, value_name = "P")]
+    portal: Option<String>,
+    /// What the target itself has, instead of what was last applied.
+    #[arg(long, requires = "portal")]
+    from_target: bool,
+    #[arg(long, value_enum, default_value_t = Output::Json)]
+    format: Output,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    Users,
+    Groups,
+    Accounts,
+    Devices,
+}
+
+pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
+    match (args.what, &args.source, &args.portal) {
+        (What::Users | What::Groups, Some(source), None) => {
+            known_source(loaded, source)?;
+            let store = app::open_store(&loaded.settings)?;
+            match args.what {
+                What::Users => print(args.format, USER_COLUMNS, directory::users(&store, source)?)?,
+                _ => print(
+                    args.format,
+                    GROUP_COLUMNS,
+                    directory::groups(&store, source)?,
+                )?,
+            }
+        }
+        (What::Accounts | What::Groups | What::Devices, None, Some(portal)) => {
+            known_portal(loaded, portal)?;
+            let store = app::open_store(&loaded.settings)?;
+            match args.what {
+                What::Devices => device::print(&store, portal, args.format)?,
+                What::Accounts => {
+                    let rows = portal::accounts(&store, portal, args.from_target)?;
+                    print(args.format, ACCOUNT_COLUMNS, rows)?;
+                }
+                _ => {
+                    let rows = portal::portal_groups(&store, portal, args.from_target)?;
+                    print(args.format, PORTAL_GROUP_COLUMNS, rows)?;
+                }
+            }
+        }
+        (What::Users, ..) => return Err(Usage("export users needs --source".into()).into()),
+        (What::Groups, ..) => {
+            return Err(Usage("export groups needs --source or --portal".into()).into());
+        }
+        _ => return Err(Usage("export accounts and devices need --portal".into()).into()),
+    }
+    Ok(Exit::Done)
+}
+
+const USER_COLUMNS: &[&str] = &["id", "userName", "displayName", "active"];
+const GROUP_COLUMNS: &[&str] = &["id", "displayName"];
+const ACCOUNT_COLUMNS: &[&str] = &["key", "displayName", "role", "active", "departed", "source"];
+const PORTAL_GROUP_COLUMNS: &[&str] = &["displayName", "externalId"];
+
+/// Prints rows one at a time: a directory need not fit into memory to be printed.
+fn print<T: Serialize>(
+    format: Output,
+    columns: &[&str],
+    rows: impl Iterator<Item = anyhow::Result<T>>,
+) -> anyhow::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    if format == Output::Text {
+        let mut cells = Vec::new();
+        for row in rows {
+            let row = serde_json::to_value(row?)?;
+            cells.push(
+                columns
+                    .iter()
+                    .map(|column| match &row[*column] {
+                        serde_json::Value::String(text) => text.clone(),
+                        serde_json::Value::Null => "–".to_owned(),
+                        other => other.to_string(),
+                    })
+                    .collect(),
+            );
+        }
+        table::print(columns, &cells);
+        return Ok(());
+    }
+    out.write_all(b"[")?;
+    for (number, row) in rows.enumerate() {
+        out.write_all(if number == 0 { b"\n  " } else { b",\n  " })?;
+        serde_json::to_writer(&mut out, &row?)?;
+    }
+    out.write_all(b"\n]\n")?;
+    Ok(out.flush()?)
+}
