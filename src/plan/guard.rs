@@ -39,7 +39,7 @@ pub fn review<E: From<PlanError>>(
     limits: &Limits,
     deactivations: &BTreeMap<String, u64>,
     doubts: &Doubts,
-    population: impl Fn(&str) -> Result<Population, E>,
+    mut population: impl FnMut(&str) -> Result<Population, E>,
 ) -> Result<Guard, E> {
     let mut tripped = Vec::new();
     for (source, before) in &doubts.empty_sources {
@@ -77,7 +77,7 @@ pub fn review<E: From<PlanError>>(
                 ),
             });
         }
-        // What is there is counted only where it could matter: counting reads every link.
+        // What is there is asked for only where it could matter: it may have to be counted.
         let harmless = limits.max_deactivations.allows(deactivated, 0)
             && limits.max_group_deletes.allows(deleted, 0)
             && limits.max_membership_removals.allows(dropped, 0);

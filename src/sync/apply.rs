@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::RunError;
 use super::links::Links;
+use super::population::Populations;
 use super::run::Progress;
 use crate::plan::{Action, Link, Op, Outcome, OutcomeStatus, Plan};
 use crate::rules::{MATCH_KINDS, key_of};
@@ -29,11 +30,12 @@ pub struct Applied {
     pub owed: BTreeMap<(u8, String, String), String>,
 }
 
-pub struct Applying<'a> {
+pub struct Applying<'a, 'b> {
     store: &'a Store,
     /// By portal.
     targets: &'a BTreeMap<String, Arc<dyn Target>>,
     progress: &'a dyn Progress,
+    populations: &'a mut Populations<'b>,
     applied: Applied,
     /// Accounts made in this run together with their memberships, as hashes: there may be
     /// millions, and only a hash of another account of this very run could be mistaken.
@@ -46,16 +48,18 @@ pub struct Applying<'a> {
     waiting_members: usize,
 }
 
-impl<'a> Applying<'a> {
+impl<'a, 'b> Applying<'a, 'b> {
     pub fn new(
         store: &'a Store,
         targets: &'a BTreeMap<String, Arc<dyn Target>>,
         progress: &'a dyn Progress,
-    ) -> Applying<'a> {
+        populations: &'a mut Populations<'b>,
+    ) -> Applying<'a, 'b> {
         Applying {
             store,
             targets,
             progress,
+            populations,
             applied: Applied::default(),
             joined: HashSet::new(),
             attempts: HashMap::new(),
@@ -171,32 +175,33 @@ impl<'a> Applying<'a> {
             })
             .collect();
         let results = target.execute(&steps);
-        let mut links = Links::new(self.store);
+        let mut links = Links::new(self.store, self.populations);
         for ((_, action, old_key), result) in waiting.iter().zip(&results) {
             if let (Some(old_key), Ok(())) = (old_key, result) {
                 links.take_away(&action.portal, old_key)?;
             }
         }
-        for ((number, action, old_key), result) in waiting.iter().zip(results) {
-            match result {
-                Ok(()) => {
-                    links.note(&*target, action, old_key.as_deref())?;
-                    if action.op == Op::CreateAccount && target.creates_with_groups() {
-                        self.joined.insert(place_hash(&action.portal, &action.key));
-                    }
-                }
-                Err(error) => {
-                    let error = error.to_string();
-                    if action.device.is_some() {
-                        self.stuck
-                            .insert((action.portal.clone(), action.key.clone()));
-                    }
-                    self.owe_members(action, &error)?;
-                    self.fail(*number, action, OutcomeStatus::Failed, error);
+        for ((_, action, old_key), result) in waiting.iter().zip(&results) {
+            if result.is_ok() {
+                links.note(&*target, action, old_key.as_deref())?;
+                if action.op == Op::CreateAccount && target.creates_with_groups() {
+                    self.joined.insert(place_hash(&action.portal, &action.key));
                 }
             }
         }
-        links.write()
+        links.write()?;
+        for ((number, action, _), result) in waiting.iter().zip(results) {
+            if let Err(error) = result {
+                let error = error.to_string();
+                if action.device.is_some() {
+                    self.stuck
+                        .insert((action.portal.clone(), action.key.clone()));
+                }
+                self.owe_members(action, &error)?;
+                self.fail(*number, action, OutcomeStatus::Failed, error);
+            }
+        }
+        Ok(())
     }
 
     fn fail(&mut self, number: u64, action: &Action, status: OutcomeStatus, error: String) {

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 
 use super::RunError;
+use super::population::Populations;
 use crate::plan::{Account, Action, GroupLink, Link, LinkState, Op};
 use crate::store::portals::{delete_group_link, delete_link, put_group_link, put_link};
 use crate::store::{Op as Write, Store};
 use crate::targets::Target;
 
 /// The links of one batch, read once and written once.
-pub struct Links<'a> {
+pub struct Links<'a, 'b> {
     store: &'a Store,
     links: HashMap<(String, String), Option<Link>>,
     /// Links on their way to another key: all are taken away before the first is put down, so
@@ -18,12 +19,14 @@ pub struct Links<'a> {
     moving: HashMap<(String, String), Link>,
     moves: bool,
     ops: Vec<Write>,
+    populations: &'a mut Populations<'b>,
 }
 
-impl<'a> Links<'a> {
-    pub fn new(store: &'a Store) -> Links<'a> {
+impl<'a, 'b> Links<'a, 'b> {
+    pub fn new(store: &'a Store, populations: &'a mut Populations<'b>) -> Links<'a, 'b> {
         Links {
             store,
+            populations,
             links: HashMap::new(),
             moving: HashMap::new(),
             moves: false,
@@ -148,12 +151,16 @@ impl<'a> Links<'a> {
         let Some(number) = self.store.group_number(source, &action.subject.id)? else {
             return Ok(());
         };
+        let known = self.store.group_link(&action.portal, source, number)?;
         if action.op == Op::DeleteGroup {
             self.ops
                 .push(delete_group_link(&action.portal, source, number));
+            self.populations
+                .group_changes(&action.portal, known.is_some(), false);
             return Ok(());
         }
-        let known = self.store.group_link(&action.portal, source, number)?;
+        self.populations
+            .group_changes(&action.portal, known.is_some(), true);
         let mut link = known.unwrap_or_else(|| GroupLink {
             source: source.clone(),
             number,
@@ -180,6 +187,8 @@ impl<'a> Links<'a> {
     pub fn write(self) -> Result<(), RunError> {
         let mut ops = self.ops;
         for ((portal, key), link) in self.links {
+            self.populations
+                .link_changes(&portal, &key, link.as_ref())?;
             match link {
                 Some(link) => ops.extend(put_link(&portal, &link)),
                 None => ops.extend(delete_link(&portal, &key)),

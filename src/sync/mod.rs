@@ -10,6 +10,7 @@ pub mod fetch;
 mod history;
 mod links;
 mod notes;
+mod population;
 pub mod remember;
 pub mod run;
 pub mod stage;

@@ -10,6 +10,7 @@ use roaring::RoaringBitmap;
 
 use super::RunError;
 use super::decide::Decided;
+use super::population::Populations;
 use super::staged::Staged;
 use super::view::View;
 use crate::directory::{Group, GroupId, Member, User, UserId};
@@ -61,6 +62,7 @@ pub fn remember(
     portals: &[Portal],
     kinds: &[MatchOn],
     decided: &Decided,
+    populations: &mut Populations<'_>,
 ) -> Result<(), RunError> {
     let mut writer = Writer::new(view.store);
     if decided.mark_everything {
@@ -104,6 +106,7 @@ pub fn remember(
         }
     }
     for (portal, link) in &decided.links {
+        populations.link_changes(portal, &link.key, Some(link))?;
         writer.add(put_link(portal, link))?;
     }
     writer.flush()

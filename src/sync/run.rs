@@ -11,11 +11,12 @@ use super::decide::{Decided, Deciding};
 use super::fetch::fetch;
 use super::history::History;
 use super::notes::{Notes, Rounds, rules_note, scope_note};
+use super::population::Populations;
 use super::remember::{self, remember};
 use super::touched;
 use super::view::View;
-use crate::plan::guard::{Limits, Population, review};
-use crate::plan::{Asked, Guard, LinkState, Mode, Plan, Status};
+use crate::plan::guard::{Limits, review};
+use crate::plan::{Asked, LinkState, Mode, Plan, Status};
 use crate::rules::{MATCH_KINDS, MatchOn, Portal, SourceRules};
 use crate::sources::{Ask, Source};
 use crate::store::Store;
@@ -174,7 +175,14 @@ impl Sync {
         }
         let builder = std::mem::take(&mut decided.builder);
         let mut plan = builder.finish(notes.head.clone())?;
-        plan.head.guard = self.review(&plan, &decided, &notes)?;
+        let mut populations = Populations::read(&self.store, &self.portals)?;
+        plan.head.guard = review(
+            &plan,
+            &self.limits,
+            &decided.deactivations,
+            &notes.doubts,
+            |portal| populations.of(portal),
+        )?;
         let exact = match &intent {
             Intent::Exactly { digest } | Intent::Approve { digest, .. } => {
                 *digest == plan.head.digest
@@ -203,11 +211,25 @@ impl Sync {
         if intent == Intent::Preview {
             return Ok(Run { plan, moved: false });
         }
-        remember(&view, &self.portals, &self.kinds(), &decided)?;
+        let links_change = plan.action_count() > 0 || !decided.links.is_empty();
+        if links_change {
+            self.store.write(populations.forget())?;
+            self.store.flush()?;
+        }
+        remember(
+            &view,
+            &self.portals,
+            &self.kinds(),
+            &decided,
+            &mut populations,
+        )?;
         self.store.flush()?;
         self.checkpoint(&view, &notes, approved, now)?;
         self.store.flush()?;
-        self.apply(&mut plan, &decided)?;
+        self.apply(&mut plan, &decided, &mut populations)?;
+        if links_change {
+            self.store.write(populations.keep())?;
+        }
         let all_failed = notes.fetched.is_empty() && !notes.failed.is_empty();
         if all_failed && plan.head.status == Status::Applied {
             plan.head.status = Status::Failed;
@@ -237,27 +259,6 @@ impl Sync {
                 nested_groups: true,
             })
             .collect()
-    }
-
-    fn review(&self, plan: &Plan, decided: &Decided, notes: &Notes) -> Result<Guard, RunError> {
-        review(
-            plan,
-            &self.limits,
-            &decided.deactivations,
-            &notes.doubts,
-            |portal| {
-                let mut population = Population::default();
-                for link in self.store.links(portal) {
-                    let link = link?;
-                    if !link.is_departed() {
-                        population.accounts += 1;
-                        population.memberships += link.groups.iter().count() as u64;
-                    }
-                }
-                population.groups = self.store.group_links(portal).count() as u64;
-                Ok(population)
-            },
-        )
     }
 
     /// Keeps a held plan, and nothing else. One that came out the same again keeps its id.
@@ -359,13 +360,19 @@ impl Sync {
         Ok(self.store.transact(ops)?)
     }
 
-    fn apply(&self, plan: &mut Plan, decided: &Decided) -> Result<(), RunError> {
+    fn apply(
+        &self,
+        plan: &mut Plan,
+        decided: &Decided,
+        populations: &mut Populations<'_>,
+    ) -> Result<(), RunError> {
         let by_portal: BTreeMap<String, Arc<dyn Target>> = self
             .portals
             .iter()
             .map(|portal| (portal.name.clone(), self.targets[&portal.target].clone()))
             .collect();
-        let applied = Applying::new(&self.store, &by_portal, &*self.progress).run(plan)?;
+        let applied =
+            Applying::new(&self.store, &by_portal, &*self.progress, populations).run(plan)?;
         let owed = &applied.owed;
         let mut settled = Vec::new();
         for (portal, link) in &decided.links {

@@ -12,6 +12,7 @@ use crate::plan::{Action, Asked, Entry, Link, Plan, Section, Status};
 use crate::rules::{Portal, SourceRules};
 use crate::sources::{Ask, FetchError, Fetched, Finding, Sink, Source};
 use crate::store::{MemoryEngine, Store};
+use crate::sync::population::{self, Populations};
 use crate::sync::{Intent, Run, RunError, Sync};
 use crate::targets::{Target, local::Local};
 
@@ -267,6 +268,21 @@ impl World {
         for full in [false, true] {
             let again = self.run(full, Intent::Apply).unwrap().plan;
             assert_eq!(lines(&again), Vec::<String>::new(), "full: {full}");
+        }
+        self.assert_counted();
+    }
+
+    /// The counts the guard goes by are what counting again finds.
+    fn assert_counted(&self) {
+        let store = &self.sync.store;
+        let mut kept = Populations::read(store, &self.sync.portals).unwrap();
+        for portal in &self.sync.portals {
+            let name = &portal.name;
+            assert_eq!(
+                kept.of(name).unwrap(),
+                population::count(store, name).unwrap(),
+                "{name}"
+            );
         }
     }
 
