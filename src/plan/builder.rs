@@ -41,10 +41,16 @@ const RUNS: usize = 64;
 
 type Keyed = (Vec<u8>, Entry);
 
+/// What tells one membership action from another while they are gathered: portal, op, source
+/// and group, in numbers that the caller keeps to.
+pub type Slot = (usize, Op, usize, u32);
+
 pub struct Builder {
     recent: Vec<Keyed>,
     /// Membership actions that take further members, without those: by their sort key.
     gathered: HashMap<Vec<u8>, Action>,
+    /// The same, of those that come member by member.
+    by_slot: HashMap<Slot, Action>,
     /// What both weigh, in entries of the usual size.
     weight: usize,
     /// Members gathered that do not make up the weight of an entry yet.
@@ -69,6 +75,7 @@ impl Builder {
         Builder {
             recent: Vec::new(),
             gathered: HashMap::new(),
+            by_slot: HashMap::new(),
             weight: 0,
             loose: 0,
             limit: limit.max(1),
@@ -86,6 +93,26 @@ impl Builder {
             }
             entry => self.keep(key, entry),
         }
+    }
+
+    /// Adds one member to the action of `slot`, which `action` makes without members when it
+    /// is the first.
+    pub fn member(
+        &mut self,
+        slot: Slot,
+        action: impl FnOnce() -> Action,
+        member: &str,
+    ) -> Result<(), PlanError> {
+        let weight = &mut self.weight;
+        let gathered = self.by_slot.entry(slot).or_insert_with(|| {
+            *weight += 1;
+            action()
+        });
+        gathered.members.push(member.to_owned());
+        self.loose += 1;
+        self.weight += self.loose / MEMBERS_PER_ENTRY;
+        self.loose %= MEMBERS_PER_ENTRY;
+        self.spill_if_full()
     }
 
     /// Adds members to those of the same group.
@@ -124,6 +151,9 @@ impl Builder {
         let mut recent = std::mem::take(&mut self.recent);
         for (key, action) in self.gathered.drain() {
             recent.extend(pieces(&key, action));
+        }
+        for (_, action) in self.by_slot.drain() {
+            recent.extend(pieces(&action.sort_key(), action));
         }
         (self.weight, self.loose) = (0, 0);
         recent.sort_by(|a, b| a.0.cmp(&b.0));

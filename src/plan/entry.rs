@@ -118,31 +118,10 @@ impl Entry {
     /// Bytes that sort as the plan does: section, then for actions phase, portal, key,
     /// subject, device, op. A device comes before the account it belongs to.
     pub fn sort_key(&self) -> Vec<u8> {
-        // Most keys fit, a member's address at the end included.
-        let mut key = Vec::with_capacity(192);
-        key.push(self.section() as u8);
-        let mut text = |part: &str| {
-            // A NUL inside a text is followed by 0xFF, which UTF-8 never holds; one that
-            // ends it is not: "a" stays before "a\0".
-            for (number, run) in part.as_bytes().split(|byte| *byte == 0).enumerate() {
-                if number > 0 {
-                    key.extend_from_slice(&[0, 0xFF]);
-                }
-                key.extend_from_slice(run);
-            }
-            key.push(0);
-        };
+        let mut key = begun(self.section());
+        let mut text = |part: &str| push_text(&mut key, part);
         match self {
-            Entry::Action(action) => {
-                let phase = [b'0' + action.op.phase()];
-                text(std::str::from_utf8(&phase).expect("a digit"));
-                text(&action.portal);
-                text(&action.key);
-                text(&action.subject.id);
-                text(&action.subject.source);
-                text(action.device.as_deref().unwrap_or("\u{10FFFF}"));
-                key.push(action.op as u8);
-            }
+            Entry::Action(action) => return action.sort_key(),
             Entry::NeedsRole { portal, key: k }
             | Entry::Departed { portal, key: k, .. }
             | Entry::Returned { portal, key: k, .. }
@@ -176,4 +155,43 @@ impl Entry {
         }
         key
     }
+}
+
+impl Action {
+    /// See [`Entry::sort_key`].
+    pub fn sort_key(&self) -> Vec<u8> {
+        let mut key = begun(Section::Actions);
+        key.push(b'0' + self.op.phase());
+        key.push(0);
+        for part in [
+            &*self.portal,
+            &self.key,
+            &self.subject.id,
+            &self.subject.source,
+            self.device.as_deref().unwrap_or("\u{10FFFF}"),
+        ] {
+            push_text(&mut key, part);
+        }
+        key.push(self.op as u8);
+        key
+    }
+}
+
+fn begun(section: Section) -> Vec<u8> {
+    // Most keys fit, a member's address at the end included.
+    let mut key = Vec::with_capacity(192);
+    key.push(section as u8);
+    key
+}
+
+/// A NUL inside a text is followed by 0xFF, which UTF-8 never holds; one that ends it is not:
+/// "a" stays before "a\0".
+fn push_text(key: &mut Vec<u8>, part: &str) {
+    for (number, run) in part.as_bytes().split(|byte| *byte == 0).enumerate() {
+        if number > 0 {
+            key.extend_from_slice(&[0, 0xFF]);
+        }
+        key.extend_from_slice(run);
+    }
+    key.push(0);
 }

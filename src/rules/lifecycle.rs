@@ -1,6 +1,8 @@
 //! What to do about one user in one portal, given who is present, who owns the key, and what
 //! stands already.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::attributes;
@@ -34,10 +36,10 @@ pub struct Situation<'a> {
     /// The account's devices, where the portal has any.
     pub devices: &'a [Device],
     /// The pushed groups that hold this person.
-    pub groups: &'a [PushedGroup],
+    pub groups: &'a [Arc<PushedGroup>],
     /// Of the groups that the link is in and should not be: those still pushed. The others go
     /// with their group and need no action of their own.
-    pub leaving_groups: &'a [PushedGroup],
+    pub leaving_groups: &'a [Arc<PushedGroup>],
     pub now: Timestamp,
 }
 
@@ -58,6 +60,8 @@ pub struct Device {
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Decision {
     pub entries: Vec<Entry>,
+    /// Joined and left by the account under the decided key: an action a group in the plan.
+    pub memberships: Vec<GroupChange>,
     /// What changes in rosterd's own records without any target being asked.
     pub link: LinkChange,
     /// The account is removed or disabled, or its devices change: what the guard counts.
@@ -68,6 +72,43 @@ pub struct Decision {
     pub makes_admin: bool,
     /// Look again in every run: a grace period runs, or something was spared.
     pub watch: bool,
+}
+
+/// One account's part in a membership action. There are ten of these to an account, so that
+/// they share what they say of the group.
+#[derive(Clone, PartialEq, Debug)]
+pub struct GroupChange {
+    pub op: Op,
+    pub group: Arc<PushedGroup>,
+    pub key: Arc<str>,
+}
+
+impl GroupChange {
+    /// The action it is part of, without its members.
+    pub fn action(&self, portal: &str) -> Action {
+        let GroupChange { op, group, key: _ } = self;
+        let reason = match op {
+            Op::AddMembers => "in the group at the source",
+            // One action a group: what ended one membership may not be what ended the next.
+            _ => "no longer in the group, or departed",
+        };
+        Action {
+            portal: portal.to_owned(),
+            op: *op,
+            key: group.display_name.clone(),
+            subject: Subject {
+                kind: SubjectKind::Group,
+                source: group.source.clone(),
+                id: group.id.clone(),
+                display: group.display_name.clone(),
+            },
+            changes: Vec::new(),
+            reason: reason.to_owned(),
+            members: Vec::new(),
+            device: None,
+            joins: Groups::default(),
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -439,15 +480,11 @@ fn depart(situation: &Situation<'_>, link: &Link, cause: &str, decision: &mut De
     if !outlives {
         return;
     }
-    for group in situation.groups.iter().chain(situation.leaving_groups) {
-        if link.groups.contains(&group.source, group.number) {
-            decision
-                .entries
-                .push(membership(situation, Op::RemoveMembers, group, key, cause));
-        }
-    }
+    let held = situation.groups.iter().chain(situation.leaving_groups);
+    let held = held.filter(|group| link.groups.contains(&group.source, group.number));
+    change_groups(Op::RemoveMembers, held, key, decision);
     let newly = !link.is_departed();
-    let settled = decision.entries.is_empty();
+    let settled = decision.entries.is_empty() && decision.memberships.is_empty();
     if newly {
         decision.entries.push(Entry::Departed {
             portal: portal.name.clone(),
@@ -505,18 +542,11 @@ fn memberships(situation: &Situation<'_>, key: &str, decision: &mut Decision) {
     let none = Groups::default();
     let link = situation.link.or(situation.taken);
     let member_of = link.map_or(&none, |link| &link.groups);
-    for group in situation.groups {
-        if !member_of.contains(&group.source, group.number) {
-            decision
-                .entries
-                .push(membership(situation, Op::AddMembers, group, key, ""));
-        }
-    }
-    for group in situation.leaving_groups {
-        decision
-            .entries
-            .push(membership(situation, Op::RemoveMembers, group, key, ""));
-    }
+    let joined = situation.groups.iter();
+    let joined = joined.filter(|group| !member_of.contains(&group.source, group.number));
+    change_groups(Op::AddMembers, joined, key, decision);
+    let left = situation.leaving_groups.iter();
+    change_groups(Op::RemoveMembers, left, key, decision);
     // Groups that are no longer pushed take their memberships with them.
     if let Some(link) = link {
         let kept = kept_groups(link, situation.groups, situation.leaving_groups);
@@ -534,7 +564,7 @@ fn memberships(situation: &Situation<'_>, key: &str, decision: &mut Decision) {
 }
 
 /// The link's groups without those that are no longer pushed.
-fn kept_groups(link: &Link, groups: &[PushedGroup], leaving: &[PushedGroup]) -> Groups {
+fn kept_groups(link: &Link, groups: &[Arc<PushedGroup>], leaving: &[Arc<PushedGroup>]) -> Groups {
     let mut kept = Groups::default();
     for group in groups.iter().chain(leaving) {
         if link.groups.contains(&group.source, group.number) {
@@ -544,34 +574,22 @@ fn kept_groups(link: &Link, groups: &[PushedGroup], leaving: &[PushedGroup]) -> 
     kept
 }
 
-fn membership(
-    situation: &Situation<'_>,
+fn change_groups<'g>(
     op: Op,
-    group: &PushedGroup,
+    groups: impl Iterator<Item = &'g Arc<PushedGroup>>,
     key: &str,
-    cause: &str,
-) -> Entry {
-    let reason = match (op, cause) {
-        (Op::AddMembers, _) => "in the group at the source",
-        // One action a group: what ended one membership may not be what ended the next.
-        _ => "no longer in the group, or departed",
-    };
-    Entry::Action(Action {
-        portal: situation.portal.name.clone(),
+    decision: &mut Decision,
+) {
+    let mut groups = groups.peekable();
+    if groups.peek().is_none() {
+        return;
+    }
+    let key: Arc<str> = key.into();
+    decision.memberships.extend(groups.map(|group| GroupChange {
         op,
-        key: group.display_name.clone(),
-        subject: Subject {
-            kind: SubjectKind::Group,
-            source: group.source.clone(),
-            id: group.id.clone(),
-            display: group.display_name.clone(),
-        },
-        changes: Vec::new(),
-        reason: reason.to_owned(),
-        members: vec![key.to_owned()],
-        device: None,
-        joins: Groups::default(),
-    })
+        group: group.clone(),
+        key: key.clone(),
+    }));
 }
 
 fn action(

@@ -14,7 +14,7 @@ use crate::plan::{
     SubjectKind,
 };
 use crate::rules::groups::{GroupFacts, pushed};
-use crate::rules::lifecycle::{Device, PushedGroup, frees_key, subject_of};
+use crate::rules::lifecycle::{Device, GroupChange, PushedGroup, frees_key, subject_of};
 use crate::rules::matching::{Claim, Ruling, rule};
 use crate::rules::scope::{Presence, presence};
 use crate::rules::{Decision, LinkChange, Portal, Situation, decide, key_of};
@@ -48,7 +48,8 @@ pub struct Deciding<'a> {
     out: Decided,
     /// Users already decided in a contest, by portal.
     settled: HashSet<(usize, Who)>,
-    pushed: HashMap<(usize, Who), bool>,
+    /// Groups as they are pushed to a portal; None where one is not.
+    pushed: HashMap<(usize, Who), Option<Arc<PushedGroup>>>,
     devices: HashMap<usize, BTreeMap<String, Vec<Device>>>,
     /// Decisions that would end an admin, by portal and key: the last one is spared.
     ending: BTreeMap<(usize, String), (Subject, Decision)>,
@@ -304,7 +305,7 @@ impl<'a> Deciding<'a> {
         &mut self,
         portal: usize,
         stand: &Stand,
-    ) -> Result<Vec<PushedGroup>, RunError> {
+    ) -> Result<Vec<Arc<PushedGroup>>, RunError> {
         let source = stand.who.source;
         let rules = &self.view.sources[source].rules;
         let mut groups = Vec::new();
@@ -317,28 +318,23 @@ impl<'a> Deciding<'a> {
                 number: membership.number,
             };
             let place = (portal, who);
-            let is_pushed = match self.pushed.get(&place) {
-                Some(known) => *known,
-                None => {
-                    let facts = GroupFacts {
-                        source: rules,
-                        folded_name: &membership.folded_name,
-                        assigned: membership.assigned,
-                        gone: false,
-                    };
-                    let is_pushed = pushed(facts, &self.portals[portal]);
-                    self.pushed.insert(place, is_pushed);
-                    is_pushed
-                }
-            };
-            if is_pushed {
-                groups.push(PushedGroup {
-                    source: rules.name.clone(),
-                    number: membership.number,
-                    id: membership.group.id.as_str().to_owned(),
-                    display_name: membership.group.display_name.clone(),
-                });
-            }
+            let known = self.pushed.entry(place).or_insert_with(|| {
+                let facts = GroupFacts {
+                    source: rules,
+                    folded_name: &membership.folded_name,
+                    assigned: membership.assigned,
+                    gone: false,
+                };
+                pushed(facts, &self.portals[portal]).then(|| {
+                    Arc::new(PushedGroup {
+                        source: rules.name.clone(),
+                        number: membership.number,
+                        id: membership.group.id.as_str().to_owned(),
+                        display_name: membership.group.display_name.clone(),
+                    })
+                })
+            });
+            groups.extend(known.clone());
         }
         Ok(groups)
     }
@@ -347,9 +343,9 @@ impl<'a> Deciding<'a> {
     fn leaving_groups(
         &self,
         portal: usize,
-        groups: &[PushedGroup],
+        groups: &[Arc<PushedGroup>],
         held: &Groups,
-    ) -> Result<Vec<PushedGroup>, RunError> {
+    ) -> Result<Vec<Arc<PushedGroup>>, RunError> {
         let mut leaving = Vec::new();
         for (source, number) in held.iter() {
             if groups
@@ -375,12 +371,12 @@ impl<'a> Deciding<'a> {
                 gone: group.gone,
             };
             if pushed(facts, &self.portals[portal]) {
-                leaving.push(PushedGroup {
+                leaving.push(Arc::new(PushedGroup {
                     source: source.to_owned(),
                     number,
                     id: group.group.id.as_str().to_owned(),
                     display_name: group.group.display_name.clone(),
-                });
+                }));
             }
         }
         Ok(leaving)
@@ -419,10 +415,11 @@ impl<'a> Deciding<'a> {
         if decision.deactivates {
             *self.out.deactivations.entry(name.clone()).or_default() += 1;
         }
-        let acts = decision
-            .entries
-            .iter()
-            .any(|entry| matches!(entry, Entry::Action(_)));
+        let acts = !decision.memberships.is_empty()
+            || decision
+                .entries
+                .iter()
+                .any(|entry| matches!(entry, Entry::Action(_)));
         let changes_link = decision.link != LinkChange::None;
         if acts || changes_link || decision.watch {
             self.mark(subject, decision.watch);
@@ -432,6 +429,16 @@ impl<'a> Deciding<'a> {
         }
         for entry in decision.entries {
             self.out.builder.push(entry)?;
+        }
+        for change in decision.memberships {
+            let GroupChange { op, group, key } = &change;
+            let source = self
+                .view
+                .source_named(&group.source)
+                .expect("a pushed group comes from a source in the view");
+            let slot = (portal, *op, source, group.number);
+            let builder = &mut self.out.builder;
+            builder.member(slot, || change.action(name), key)?;
         }
         Ok(())
     }

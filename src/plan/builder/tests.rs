@@ -94,6 +94,36 @@ proptest! {
     }
 
     #[test]
+    fn members_that_come_alone_make_the_same_plan(
+        entries in prop::collection::vec(entry(), 0..200),
+        limit in 1usize..40,
+    ) {
+        let mut groups = Vec::new();
+        let mut alone = Builder::with_capacity_limit(limit);
+        for entry in entries.clone() {
+            let mut action = match entry {
+                Entry::Action(action) if action.op.is_membership() => action,
+                other => {
+                    alone.push(other).unwrap();
+                    continue;
+                }
+            };
+            let members = std::mem::take(&mut action.members);
+            let place = groups.iter().position(|group| *group == action).unwrap_or_else(|| {
+                groups.push(action.clone());
+                groups.len() - 1
+            });
+            for member in members {
+                alone.member((0, action.op, 0, place as u32), || action.clone(), &member).unwrap();
+            }
+        }
+        let alone = alone.finish(sample::head()).unwrap();
+        let together = plan(&entries, usize::MAX);
+        prop_assert!(all(&alone) == all(&together));
+        prop_assert_eq!(alone.head.digest, together.head.digest);
+    }
+
+    #[test]
     fn a_plan_built_again_from_its_entries_is_the_same(
         entries in prop::collection::vec(entry(), 0..100),
     ) {
