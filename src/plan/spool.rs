@@ -155,8 +155,16 @@ impl Plan {
         };
         let mut buffer = Vec::new();
         write_record(&mut out, &prologue, &mut buffer).map_err(PlanError::Write)?;
-        for entry in self.entries() {
-            write_record(&mut out, &entry?, &mut buffer).map_err(PlanError::Write)?;
+        match &self.entries {
+            Entries::Memory(entries) => {
+                for entry in entries.iter() {
+                    write_record(&mut out, entry, &mut buffer).map_err(PlanError::Write)?;
+                }
+            }
+            // The records are what is to be written already.
+            Entries::File(file) => {
+                io::copy(&mut rewound(file), &mut out).map_err(PlanError::Write)?;
+            }
         }
         out.flush().map_err(PlanError::Write)
     }
