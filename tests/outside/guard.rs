@@ -248,6 +248,92 @@ fn a_file_that_is_no_plan_is_refused() {
     }
 }
 
+/// One group that is pushed and goes, or loses people, where the limit is next to nothing.
+fn strict(limit: &str) -> World {
+    let mut portal = Portal::new("store", "remove").named("store");
+    portal.sources = vec!["entra"];
+    let mut settings = Settings::new(vec![Source::entra().everyone()], vec![portal]);
+    settings.safety = limit.to_owned();
+    let world = World::small(settings);
+    world.sync(&[]);
+    world
+}
+
+fn is_held_by(world: &World, limit: &str) {
+    let before = world.exports();
+    let plan = held(world);
+    assert_eq!(plan["guard"]["limits"][0]["limit"], limit, "{plan:#}");
+    assert_eq!(world.exports(), before, "a held run remembers nothing");
+    let run = text(&plan["run"]);
+    world.json(&["approve", &run, "--format", "json"]);
+    world.quiet();
+}
+
+#[test]
+fn too_many_deleted_groups_are_held() {
+    let world = strict("max_group_deletes = 1\n");
+    for name in ["applivery-viewer", "applivery-editor"] {
+        let group = world.entra_group(name);
+        world.control("DELETE", &format!("graph/groups/{group}"), Value::Null);
+    }
+    is_held_by(&world, "max_group_deletes");
+}
+
+#[test]
+fn too_many_dropped_memberships_are_held() {
+    let world = strict("max_membership_removals = 1\n");
+    let group = world.entra_group("applivery-viewer");
+    let held = world.groups("store");
+    let held = held.as_array().expect("a list").iter();
+    let pushed = held
+        .clone()
+        .find(|group| group["displayName"] == "applivery-viewer");
+    let members = pushed.expect("it is pushed")["members"].clone();
+    let truth = world.sim.graph_truth();
+    let users = truth["users"].as_array().expect("a list").iter();
+    let leaving: Vec<String> = users
+        .filter(|user| {
+            let mail = user["mail"].as_str().unwrap_or_default().to_lowercase();
+            members
+                .as_array()
+                .expect("a list")
+                .contains(&Value::from(mail))
+        })
+        .map(|user| text(&user["id"]))
+        .collect();
+    assert!(leaving.len() > 1, "{members}");
+    for user in leaving {
+        world.sim.remove_member(&group, &user).expect("a member");
+    }
+    is_held_by(&world, "max_membership_removals");
+}
+
+#[test]
+fn grace_ends_and_the_first_run_after_it_acts() {
+    let mut portal = Portal::new("store", "remove").named("store");
+    portal.sources = vec!["entra"];
+    portal.grace = Some("2s");
+    let world = World::small(Settings::new(vec![Source::entra()], vec![portal]));
+    world.sync(&[]);
+    let key = disable(&world, &[17]).remove(0);
+    let noticed = std::time::Instant::now();
+    let plan = world.sync(&[]);
+    assert_eq!(plan["pending"][0]["key"], *key, "{plan:#}");
+    // Until then nothing, then the removal: whichever run comes first after the end.
+    let ended = loop {
+        let plan = world.sync(&[]);
+        if plan["pending"] == json!([]) {
+            break plan;
+        }
+        assert_eq!(plan["actions"], json!([]));
+        assert!(noticed.elapsed().as_secs() < 60, "grace does not end");
+    };
+    assert!(noticed.elapsed().as_secs() >= 2, "grace ended early");
+    assert_eq!(deeds(&ended), [format!("store remove_account {key}")]);
+    assert!(world.account("store", &key).is_none());
+    world.quiet();
+}
+
 #[test]
 fn grace_holds_a_deactivation_back_and_a_return_ends_it() {
     let mut portal = Portal::new("store", "remove").named("store");

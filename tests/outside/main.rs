@@ -15,4 +15,5 @@ mod faults;
 mod guard;
 mod history;
 mod kinds;
+mod sign_in;
 mod throttle;

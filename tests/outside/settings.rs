@@ -14,6 +14,8 @@ pub struct Source {
     /// Whether only those assigned to the application are in scope.
     pub assigned: bool,
     pub nested: bool,
+    /// Lines that say how it signs in; None for the simulator's secret or token.
+    pub sign_in: Option<String>,
     /// Further lines of its section.
     pub more: String,
 }
@@ -25,6 +27,7 @@ impl Source {
             okta: false,
             assigned: true,
             nested: true,
+            sign_in: None,
             more: String::new(),
         }
     }
@@ -40,6 +43,13 @@ impl Source {
     pub fn everyone(self) -> Source {
         Source {
             assigned: false,
+            ..self
+        }
+    }
+
+    pub fn signs_in(self, lines: &str) -> Source {
+        Source {
+            sign_in: Some(lines.to_owned()),
             ..self
         }
     }
@@ -172,13 +182,15 @@ impl Settings {
             writeln!(out, "\n[sources.{}]", source.name)?;
             if source.okta {
                 writeln!(out, "kind = \"okta\"\norg_url = \"{base}\"")?;
-                writeln!(out, "api_token = {{ env = \"SIM_OKTA_TOKEN\" }}")?;
+                let usual = "api_token = { env = \"SIM_OKTA_TOKEN\" }";
+                writeln!(out, "{}", source.sign_in.as_deref().unwrap_or(usual))?;
                 writeln!(out, "application = \"{}\"", rosterd_sim::OKTA_APP_ID)?;
             } else {
                 let domain = rosterd_sim::TENANT_DOMAIN;
                 writeln!(out, "kind = \"graph\"\ntenant = \"{domain}\"")?;
                 writeln!(out, "client_id = \"sim-client\"")?;
-                writeln!(out, "client_secret = {{ env = \"SIM_SECRET\" }}")?;
+                let usual = "client_secret = { env = \"SIM_SECRET\" }";
+                writeln!(out, "{}", source.sign_in.as_deref().unwrap_or(usual))?;
                 writeln!(out, "endpoint = \"{base}\"\nauthority = \"{base}\"")?;
                 writeln!(out, "application = \"{}\"", rosterd_sim::APP_ID)?;
             }

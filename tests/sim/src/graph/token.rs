@@ -309,16 +309,20 @@ fn basic_pair(header: &str) -> Option<(String, String)> {
     Some((plain(client), plain(secret)))
 }
 
-/// Answers the managed identity endpoint of a virtual machine. Its numbers are strings.
+/// Answers the managed identity endpoint of a virtual machine, or of an app service, which
+/// hands out a key of its own and asks for it. Its numbers are strings.
 pub fn managed_identity(world: &World, call: &Call) -> Reply {
     let now = world.clock.now();
     let refuse = |error: &str, text: &str| {
         Reply::json(400, &json!({"error": error, "error_description": text}))
     };
-    if !call
+    let of_machine = call
         .header("metadata")
-        .is_some_and(|value| value.eq_ignore_ascii_case("true"))
-    {
+        .is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let of_service = call
+        .header("x-identity-header")
+        .is_some_and(|key| !key.is_empty());
+    if !(of_machine || of_service) {
         return refuse("invalid_request", "Required metadata header not specified");
     }
     if call.header("x-forwarded-for").is_some() {
