@@ -51,8 +51,13 @@ pub struct Deciding<'a> {
     /// Groups as they are pushed to a portal; None where one is not.
     pushed: HashMap<(usize, Who), Option<Arc<PushedGroup>>>,
     devices: HashMap<usize, BTreeMap<String, Vec<Device>>>,
-    /// Decisions that would end an admin, by portal and key: the last one is spared.
-    ending: BTreeMap<(usize, String), (Subject, Decision)>,
+    /// Admins that would go, by portal and key: the last one is spared. None where others are
+    /// after the key, and are decided when it is known.
+    ending: BTreeMap<(usize, String), Option<(Subject, Decision)>>,
+    /// The contests that wait for this, by one of those in them.
+    waiting: Vec<(usize, Who)>,
+    /// Whether an admin who would go does.
+    goes: HashMap<(usize, String), bool>,
     /// Admins made and unmade, by portal.
     made: BTreeMap<usize, BTreeSet<String>>,
     unmade: BTreeMap<usize, BTreeSet<String>>,
@@ -85,6 +90,8 @@ impl<'a> Deciding<'a> {
             pushed: HashMap::new(),
             devices: HashMap::new(),
             ending: BTreeMap::new(),
+            waiting: Vec::new(),
+            goes: HashMap::new(),
             made: BTreeMap::new(),
             unmade: BTreeMap::new(),
         })
@@ -103,7 +110,15 @@ impl<'a> Deciding<'a> {
                 self.user(Who { source, number })?;
             }
         }
-        self.last_admins()?;
+        while !self.ending.is_empty() {
+            self.last_admins()?;
+            for (portal, who) in std::mem::take(&mut self.waiting) {
+                if let Some(person) = self.view.person(who)? {
+                    let stand = self.stand(portal, who, Arc::new(person))?;
+                    self.contest(portal, stand)?;
+                }
+            }
+        }
         Ok(self.out)
     }
 
@@ -181,6 +196,10 @@ impl<'a> Deciding<'a> {
                 }
             }
         }
+        if stands.len() > 1 && self.waits_for_admins(portal, &stands) {
+            self.waiting.push((portal, stands[0].who));
+            return Ok(());
+        }
         let claims: Vec<Claim> = stands
             .iter()
             .map(|stand| self.claim(portal, stand))
@@ -219,12 +238,34 @@ impl<'a> Deciding<'a> {
                 .then(|| stand.key.clone())
                 .flatten(),
             holds: stand.link.as_ref().map(|link| link.key.clone()),
-            // An admin's removal may still be called off: the last one is spared.
-            frees: !stand.presence.is_present()
-                && stand.link.as_ref().is_some_and(|link| {
-                    link.account.role != Some(Role::Admin) && frees_key(rules, link, self.now)
-                }),
+            // An admin's removal may be called off: the last one is spared.
+            frees: self.would_free(portal, stand).is_some_and(|link| {
+                let place = (portal, link.key.clone());
+                link.account.role != Some(Role::Admin) || self.goes.get(&place) == Some(&true)
+            }),
         }
+    }
+
+    fn would_free<'s>(&self, portal: usize, stand: &'s Stand) -> Option<&'s Link> {
+        let link = stand.link.as_ref().filter(|_| !stand.presence.is_present());
+        link.filter(|link| frees_key(&self.portals[portal], link, self.now))
+    }
+
+    /// Notes the admins among these of whom it is not known yet whether they go.
+    fn waits_for_admins(&mut self, portal: usize, stands: &[Stand]) -> bool {
+        let mut waits = false;
+        for stand in stands {
+            if let Some(link) = self.would_free(portal, stand)
+                && link.account.role == Some(Role::Admin)
+            {
+                let place = (portal, link.key.clone());
+                if !self.goes.contains_key(&place) {
+                    self.ending.entry(place).or_insert(None);
+                    waits = true;
+                }
+            }
+        }
+        waits
     }
 
     fn subject(&self, stand: &Stand) -> Subject {
@@ -293,8 +334,15 @@ impl<'a> Deciding<'a> {
                 .as_ref()
                 .map(|link| link.key.clone())
                 .unwrap_or_default();
-            self.ending.insert((portal, key), (subject, decision));
-            return Ok(());
+            let place = (portal, key);
+            return match self.goes.get(&place) {
+                None => {
+                    self.ending.insert(place, Some((subject, decision)));
+                    Ok(())
+                }
+                Some(true) => self.keep(portal, &subject, decision),
+                Some(false) => self.spare(portal, &subject, place.1),
+            };
         }
         self.note_admins(portal, stand, &decision);
         self.keep(portal, &subject, decision)
@@ -462,40 +510,48 @@ impl<'a> Deciding<'a> {
     /// Of the admins that would go, the one with the smallest key stays where no other is left.
     fn last_admins(&mut self) -> Result<(), RunError> {
         let ending = std::mem::take(&mut self.ending);
-        let mut by_portal: BTreeMap<usize, Vec<(String, Subject, Decision)>> = BTreeMap::new();
-        for ((portal, key), (subject, decision)) in ending {
-            by_portal
-                .entry(portal)
-                .or_default()
-                .push((key, subject, decision));
+        let mut by_portal: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+        for ((portal, key), decided) in ending {
+            by_portal.entry(portal).or_default().push((key, decided));
         }
         for (portal, going) in by_portal {
+            // Those known to go already are here no longer.
             let mut left = self.view.store.admins(&self.portals[portal].name)?;
+            left.retain(|key| self.goes.get(&(portal, key.clone())) != Some(&true));
             for key in self.unmade.remove(&portal).unwrap_or_default() {
                 left.remove(&key);
             }
-            for (key, ..) in &going {
+            for (key, _) in &going {
                 left.remove(key);
             }
             left.extend(self.made.remove(&portal).unwrap_or_default());
             let mut spare = left.is_empty();
-            for (key, subject, decision) in going {
-                let decision = match std::mem::take(&mut spare) {
-                    false => decision,
-                    true => Decision {
-                        entries: vec![Entry::Spared {
-                            portal: self.portals[portal].name.clone(),
-                            key,
-                            reason: "last admin".to_owned(),
-                        }],
-                        watch: true,
-                        ..Decision::default()
-                    },
-                };
-                self.keep(portal, &subject, decision)?;
+            for (key, decided) in going {
+                let goes = !std::mem::take(&mut spare);
+                self.goes.insert((portal, key.clone()), goes);
+                match decided {
+                    None => {}
+                    Some((subject, decision)) if goes => self.keep(portal, &subject, decision)?,
+                    Some((subject, _)) => self.spare(portal, &subject, key)?,
+                }
             }
         }
         Ok(())
+    }
+
+    /// The last admin stays, and is looked at again in every run.
+    fn spare(&mut self, portal: usize, subject: &Subject, key: String) -> Result<(), RunError> {
+        let spared = Entry::Spared {
+            portal: self.portals[portal].name.clone(),
+            key,
+            reason: "last admin".to_owned(),
+        };
+        let decision = Decision {
+            entries: vec![spared],
+            watch: true,
+            ..Decision::default()
+        };
+        self.keep(portal, subject, decision)
     }
 
     fn group(&mut self, portal: usize, who: Who) -> Result<(), RunError> {

@@ -395,6 +395,35 @@ fn the_last_admin_is_spared_until_there_is_another() {
 }
 
 #[test]
+fn the_address_of_an_admin_who_goes_is_taken_in_the_same_run() {
+    let world = World::new(&DASHBOARD.replace("ROLES", "continuous"), ALL);
+    for (id, name) in [("u1", "ada"), ("u2", "bob"), ("u3", "eve")] {
+        hire(&world, "a", id, name);
+    }
+    group(&world, "a", "g1", "applivery-admin", &["u1", "u3"]);
+    world.settle();
+    world.company("a").users.remove("u1");
+    hire(&world, "a", "u2", "ada");
+    world.settle();
+    let links = world.links("dash");
+    assert_eq!(links.keys().collect::<Vec<_>>(), ["ada@corp", "eve@corp"]);
+    assert_eq!(links["ada@corp"].user, "u2");
+    world.assert_target_agrees();
+    // The last one keeps the address, and whoever is after it waits.
+    world.company("a").users.remove("u3");
+    hire(&world, "a", "u2", "eve");
+    let plan = world.sync();
+    assert_eq!(lines(&plan), Vec::<String>::new());
+    assert_eq!(listed(&plan, Section::Spared), ["eve@corp: last admin"]);
+    assert_eq!(listed(&plan, Section::Conflicts), ["eve@corp: u3 over u2"]);
+    hire(&world, "a", "u4", "zoe");
+    group(&world, "a", "g1", "applivery-admin", &["u4"]);
+    world.settle();
+    assert_eq!(world.links("dash")["eve@corp"].user, "u2");
+    world.assert_target_agrees();
+}
+
+#[test]
 fn a_protected_account_stays() {
     let world = World::new(&DASHBOARD.replace("ROLES", "initial"), ALL);
     hire(&world, "a", "u1", "root");
