@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::RunError;
 use super::links::Links;
+use super::order::{Order, Progress, Step as Progressed, Stop};
 use super::population::Populations;
-use super::run::Progress;
 use crate::plan::{Action, Link, Op, Outcome, OutcomeStatus, Plan};
 use crate::rules::{MATCH_KINDS, key_of};
 use crate::store::Store;
@@ -28,6 +28,8 @@ pub struct Applied {
     pub exceptions: BTreeMap<u64, Outcome>,
     /// Whose actions are still owed: (kind, source, id), with the error.
     pub owed: BTreeMap<(u8, String, String), String>,
+    /// Not all of it was tried: it was asked to stop.
+    pub stopped: bool,
 }
 
 pub struct Applying<'a, 'b> {
@@ -36,6 +38,7 @@ pub struct Applying<'a, 'b> {
     targets: &'a BTreeMap<String, Arc<dyn Target>>,
     progress: &'a dyn Progress,
     populations: &'a mut Populations<'b>,
+    stop: &'a Stop,
     applied: Applied,
     /// Accounts made in this run together with their memberships, as hashes: there may be
     /// millions, and only a hash of another account of this very run could be mistaken.
@@ -52,13 +55,14 @@ impl<'a, 'b> Applying<'a, 'b> {
     pub fn new(
         store: &'a Store,
         targets: &'a BTreeMap<String, Arc<dyn Target>>,
-        progress: &'a dyn Progress,
+        order: &'a Order,
         populations: &'a mut Populations<'b>,
     ) -> Applying<'a, 'b> {
         Applying {
             store,
             targets,
-            progress,
+            progress: &*order.progress,
+            stop: &order.stop,
             populations,
             applied: Applied::default(),
             joined: HashSet::new(),
@@ -106,11 +110,17 @@ impl<'a, 'b> Applying<'a, 'b> {
                 self.take(number, action)?;
             }
             if number % 1024 == 0 {
-                self.progress.applied(number, total);
+                self.progress.step(Progressed::Applied {
+                    actions: number,
+                    of: total,
+                });
             }
         }
         self.send()?;
-        self.progress.applied(total, total);
+        self.progress.step(Progressed::Applied {
+            actions: total,
+            of: total,
+        });
         Ok(self.applied)
     }
 
@@ -145,6 +155,14 @@ impl<'a, 'b> Applying<'a, 'b> {
     fn send(&mut self) -> Result<(), RunError> {
         self.waiting_members = 0;
         let mut waiting = std::mem::take(&mut self.waiting);
+        if self.applied.stopped || self.stop.is_asked() {
+            self.applied.stopped = true;
+            for (number, action, _) in waiting {
+                let error = "rosterd was stopped; the next run goes on".to_owned();
+                self.fail(number, &action, OutcomeStatus::Skipped, error);
+            }
+            return Ok(());
+        }
         waiting.retain_mut(|(number, action, _)| {
             let place = (action.portal.clone(), action.key.clone());
             if action.op == Op::RemoveAccount && self.stuck.contains(&place) {
