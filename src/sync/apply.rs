@@ -42,7 +42,9 @@ pub struct Applying<'a, 'b> {
     applied: Applied,
     /// Accounts made in this run together with their memberships, as hashes: there may be
     /// millions, and only a hash of another account of this very run could be mistaken.
-    joined: HashSet<u64>,
+    joined: Vec<u64>,
+    /// How many of them are in order: accounts are all made before the first membership.
+    joined_sorted: usize,
     /// How often the marked were tried before.
     attempts: HashMap<(u8, String, String), u32>,
     /// Accounts whose devices could not be dealt with: they are not removed.
@@ -65,7 +67,8 @@ impl<'a, 'b> Applying<'a, 'b> {
             stop: &order.stop,
             populations,
             applied: Applied::default(),
-            joined: HashSet::new(),
+            joined: Vec::new(),
+            joined_sorted: 0,
             attempts: HashMap::new(),
             stuck: HashSet::new(),
             waiting: Vec::new(),
@@ -155,6 +158,10 @@ impl<'a, 'b> Applying<'a, 'b> {
     fn send(&mut self) -> Result<(), RunError> {
         self.waiting_members = 0;
         let mut waiting = std::mem::take(&mut self.waiting);
+        if self.joined_sorted < self.joined.len() && has_members(&waiting) {
+            self.joined.sort_unstable();
+            self.joined_sorted = self.joined.len();
+        }
         if self.applied.stopped || self.stop.is_asked() {
             self.applied.stopped = true;
             for (number, action, _) in waiting {
@@ -174,7 +181,7 @@ impl<'a, 'b> Applying<'a, 'b> {
                 let (portal, joined) = (&action.portal, &self.joined);
                 action
                     .members
-                    .retain(|key| !joined.contains(&place_hash(portal, key)));
+                    .retain(|key| joined.binary_search(&place_hash(portal, key)).is_err());
                 if action.members.is_empty() {
                     return false;
                 }
@@ -203,7 +210,7 @@ impl<'a, 'b> Applying<'a, 'b> {
             if result.is_ok() {
                 links.note(&*target, action, old_key.as_deref())?;
                 if action.op == Op::CreateAccount && target.creates_with_groups() {
-                    self.joined.insert(place_hash(&action.portal, &action.key));
+                    self.joined.push(place_hash(&action.portal, &action.key));
                 }
             }
         }
@@ -328,6 +335,12 @@ impl<'a, 'b> Applying<'a, 'b> {
         }
         Ok(None)
     }
+}
+
+fn has_members(waiting: &[(u64, Action, Option<String>)]) -> bool {
+    waiting
+        .iter()
+        .any(|(_, action, _)| action.op.is_membership())
 }
 
 fn place_hash(portal: &str, key: &str) -> u64 {

@@ -220,6 +220,8 @@ impl Sync {
         self.store.flush()?;
         self.checkpoint(&view, &notes, approved, now)?;
         self.store.flush()?;
+        // What the round held in memory is in the store now, and apply takes its share.
+        drop(view);
         self.apply(&mut plan, &decided, &order, &mut populations)?;
         if links_change {
             self.store.write(populations.keep())?;

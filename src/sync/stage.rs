@@ -12,7 +12,7 @@ use std::io::{BufWriter, Write};
 use roaring::RoaringBitmap;
 
 use super::RunError;
-use super::staged::{Edge, Staged, StagedGroup, hash_of, key_hash, kind_and_id, read_user};
+use super::staged::{Edge, IdHash, Staged, StagedGroup, hash_of, key_hash, kind_and_id, read_user};
 use crate::directory::{Change, Group, GroupId, Member, User, UserId};
 use crate::rules::{MatchOn, key_of};
 use crate::store::Store;
@@ -38,6 +38,8 @@ pub struct SecondLook {
 pub struct Stager {
     store: Store,
     staged: Staged,
+    /// The numbers of everybody whom this round has met.
+    lookup: HashMap<IdHash, u32>,
     kinds: Vec<MatchOn>,
     out: Option<BufWriter<File>>,
     written: u64,
@@ -85,12 +87,13 @@ impl Stager {
                 first_new: state.next_number,
                 next_number: state.next_number,
                 new_ids: HashMap::new(),
-                lookup: HashMap::new(),
+                numbers: Vec::new(),
                 keys: Vec::new(),
                 unreadable: BTreeMap::new(),
                 seen_users: 0,
                 seen_groups: 0,
             },
+            lookup: HashMap::new(),
             kinds: kinds.to_vec(),
             out: None,
             written: 0,
@@ -117,8 +120,7 @@ impl Stager {
         let source = self.staged.source.clone();
         for row in self.store.users(&source) {
             let row = row?;
-            self.staged
-                .lookup
+            self.lookup
                 .insert(hash_of(b'u', row.user.id.as_str()), row.number);
             if row.state == RowState::Known {
                 known.users.insert(row.number);
@@ -129,8 +131,7 @@ impl Stager {
         }
         for row in self.store.groups(&source) {
             let row = row?;
-            self.staged
-                .lookup
+            self.lookup
                 .insert(hash_of(b'g', row.group.id.as_str()), row.number);
             if row.state == RowState::Known {
                 known.groups.insert(row.number);
@@ -320,7 +321,7 @@ impl Stager {
     fn known_number(&mut self, member: &Member) -> Result<Option<u32>, RunError> {
         let (kind, id) = kind_and_id(member);
         let hash = hash_of(kind, id);
-        if let Some(number) = self.staged.lookup.get(&hash) {
+        if let Some(number) = self.lookup.get(&hash) {
             return Ok(Some(*number));
         }
         if self.known.is_some() {
@@ -332,7 +333,7 @@ impl Stager {
             Member::Group(id) => self.store.group_number(source, id.as_str())?,
         };
         if let Some(number) = number {
-            self.staged.lookup.insert(hash, number);
+            self.lookup.insert(hash, number);
         }
         Ok(number)
     }
@@ -344,7 +345,7 @@ impl Stager {
         let number = self.staged.next_number;
         self.staged.next_number += 1;
         let (kind, id) = kind_and_id(member);
-        self.staged.lookup.insert(hash_of(kind, id), number);
+        self.lookup.insert(hash_of(kind, id), number);
         self.staged.new_ids.insert(number, member.clone());
         Ok(number)
     }
@@ -479,21 +480,24 @@ impl Stager {
         };
         staged.added_up = turned(&staged.added);
         staged.removed_up = turned(&staged.removed);
-        if staged.full {
-            // The incremental look-ups of a full round were only for its own use.
-            let first_new = staged.first_new;
-            staged.lookup.retain(|_, number| *number >= first_new);
-            staged.lookup.shrink_to_fit();
-        }
+        // The look-ups of a full round were only for its own use.
+        let first_needed = match staged.full {
+            true => staged.first_new,
+            false => 0,
+        };
+        let numbers = self.lookup.into_iter();
+        staged.numbers = numbers
+            .filter(|(_, number)| *number >= first_needed)
+            .collect();
+        staged.numbers.sort_unstable();
         Ok(staged)
     }
 
     /// Compares lists and single edges with the store. Only real differences stay.
     fn settle_edges(&mut self) -> Result<(), RunError> {
-        let mut wanted: BTreeMap<u32, BTreeMap<u32, bool>> = BTreeMap::new();
-        for ((group, member), is) in self.edges.drain(..) {
-            wanted.entry(group).or_default().insert(member, is);
-        }
+        // Stable: of several words on one edge the last stays last.
+        let mut edges = std::mem::take(&mut self.edges);
+        edges.sort_by_key(|(edge, _)| *edge);
         let source = self.staged.source.clone();
         let mut lists: Vec<(u32, Vec<u32>)> = self
             .lists
@@ -501,19 +505,20 @@ impl Stager {
             .filter(|(group, _)| self.closed.contains(group))
             .collect();
         lists.sort_unstable_by_key(|(group, _)| *group);
+        let listed: BTreeSet<u32> = lists.iter().map(|(group, _)| *group).collect();
         let (mut added, mut removed) = (Vec::new(), Vec::new());
         for (group, mut members) in lists {
             members.sort_unstable();
             members.dedup();
-            if let Some(later) = wanted.remove(&group) {
-                for (member, is) in later {
-                    match (members.binary_search(&member), is) {
-                        (Err(place), true) => members.insert(place, member),
-                        (Ok(place), false) => {
-                            members.remove(place);
-                        }
-                        _ => {}
+            let from = edges.partition_point(|((of, _), _)| *of < group);
+            let to = edges.partition_point(|((of, _), _)| *of <= group);
+            for (member, is) in last_words(&edges[from..to]) {
+                match (members.binary_search(&member), is) {
+                    (Err(place), true) => members.insert(place, member),
+                    (Ok(place), false) => {
+                        members.remove(place);
                     }
+                    _ => {}
                 }
             }
             let before = match self.staged.is_new(group) {
@@ -530,12 +535,16 @@ impl Stager {
                 }
             }
         }
-        for (group, members) in wanted {
+        for words in edges.chunk_by(|a, b| a.0.0 == b.0.0) {
+            let group = words[0].0.0;
+            if listed.contains(&group) {
+                continue;
+            }
             let before = match self.staged.is_new(group) {
                 true => Vec::new(),
                 false => self.store.members(&source, group)?,
             };
-            for (member, is) in members {
+            for (member, is) in last_words(words) {
                 match (before.binary_search(&member), is) {
                     (Err(_), true) => added.push((group, member)),
                     (Ok(_), false) => removed.push((group, member)),
@@ -564,6 +573,14 @@ impl Stager {
             _ => Ok(false),
         }
     }
+}
+
+/// The last word on each member of one group, of words sorted by member.
+fn last_words(words: &[(Edge, bool)]) -> impl Iterator<Item = (u32, bool)> + '_ {
+    words.chunk_by(|a, b| a.0 == b.0).map(|on_one| {
+        let ((_, member), is) = on_one[on_one.len() - 1];
+        (member, is)
+    })
 }
 
 /// What is in `a` and not in `b`, both sorted.

@@ -35,7 +35,9 @@ pub struct Staged {
     pub first_new: u32,
     pub next_number: u32,
     pub(super) new_ids: HashMap<u32, Member>,
-    pub(super) lookup: HashMap<IdHash, u32>,
+    /// The numbers of ids: of those that are new, and of whoever else a round of changes
+    /// named. Sorted.
+    pub(super) numbers: Vec<(IdHash, u32)>,
     /// Match keys of the changed users: hash of kind and key, number. Sorted.
     pub(super) keys: Vec<(u64, u32)>,
     pub unreadable: BTreeMap<String, String>,
@@ -99,7 +101,9 @@ impl Staged {
 
     pub fn number_of(&self, member: &Member) -> Option<u32> {
         let (kind, id) = kind_and_id(member);
-        self.lookup.get(&hash_of(kind, id)).copied()
+        let hash = hash_of(kind, id);
+        let place = self.numbers.binary_search_by_key(&hash, |(hash, _)| *hash);
+        place.ok().map(|place| self.numbers[place].1)
     }
 
     /// Who a number given in this round stands for.
