@@ -3,6 +3,7 @@
 //! The rooms, in the order data flows: source → directory → rules → plan → target.
 
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;

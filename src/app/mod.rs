@@ -4,10 +4,12 @@ pub mod rules;
 mod sources;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
 
+use crate::audit::AuditLog;
 use crate::config::{Loaded, Settings};
 use crate::plan::guard::Limits;
 use crate::store::{DEFAULT_CACHE_BYTES, SledEngine, Store};
@@ -61,8 +63,21 @@ pub fn open(loaded: &Loaded) -> anyhow::Result<Arc<Sync>> {
             .filter_map(|name| Some((name.as_str().to_owned(), settings.scope_fingerprint(name)?)))
             .collect(),
         history: history_of(settings),
+        history_kept: settings.history.clone(),
+        audit: audit_of(settings),
+        audit_kept: settings.audit.clone(),
         store,
     }))
+}
+
+fn audit_of(settings: &Settings) -> AuditLog {
+    AuditLog::new(audit_places(settings).0)
+}
+
+/// The folders of the audit log and of the plans it covers.
+pub fn audit_places(settings: &Settings) -> (PathBuf, PathBuf) {
+    let state = &settings.state.path;
+    (state.join("audit"), state.join("runs"))
 }
 
 /// The plans of past runs, beside the store.

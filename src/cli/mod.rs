@@ -3,6 +3,7 @@
 
 mod apply;
 mod approve;
+mod audit;
 mod backup;
 mod check;
 mod config;
@@ -84,6 +85,9 @@ enum Command {
     Backup(backup::Args),
     /// Reads a backup into an empty store.
     Restore(backup::Args),
+    /// The log of what was changed.
+    #[command(subcommand)]
+    Audit(audit::Args),
     /// The effective settings.
     #[command(subcommand)]
     Config(config::Args),
@@ -176,6 +180,7 @@ async fn dispatch(command: Command, loaded: &Loaded) -> anyhow::Result<Exit> {
         Command::Policy(args) => policy::run(args, loaded),
         Command::Backup(args) => backup::backup(&args, loaded),
         Command::Restore(args) => backup::restore(&args, loaded),
+        Command::Audit(args) => audit::run(&args, loaded),
         Command::Config(args) => config::run(&args, loaded),
         Command::Completions { .. } | Command::Man => Ok(Exit::Done),
     }

@@ -12,7 +12,7 @@ use super::names::SourceName;
 use super::node::{Body, Node};
 use super::problems::Origin;
 use super::schedule::Schedule;
-use super::{address, duration, words};
+use super::{address, duration, size, words};
 
 mod tables;
 
@@ -31,6 +31,8 @@ pub enum Kind {
     Share,
     /// A length of time.
     Duration,
+    /// A size on disk.
+    Size,
     /// An interval or a cron expression.
     Schedule,
     /// The name of a timezone.
@@ -89,6 +91,7 @@ impl Kind {
             Kind::Count => "a whole number from 1",
             Kind::Share => "a number above 0, at most 1",
             Kind::Duration => "a length of time",
+            Kind::Size => "a size",
             Kind::Schedule => "a schedule",
             Kind::Timezone => "a timezone",
             Kind::Limit => "a count or percentage",
@@ -167,6 +170,7 @@ impl Kind {
         }
         match self {
             Kind::Duration => duration::parse(text).map(drop),
+            Kind::Size => size::parse(text).map(drop),
             Kind::Schedule => reads::<Schedule>(text),
             Kind::Timezone => address::timezone(text).map(drop),
             Kind::Limit => reads::<Limit>(text),

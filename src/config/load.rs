@@ -17,6 +17,7 @@ use super::log::Log;
 use super::node;
 use super::portals::Portal;
 use super::problems::{Origin, Problems, SettingsErrors};
+use super::retention::Retention;
 use super::safety::Safety;
 use super::secret::MASK;
 use super::section::Section;
@@ -192,6 +193,8 @@ fn typed(merged: &Merged, problems: &mut Problems) -> Option<Settings> {
     let state = single(merged, problems, "state", State::read);
     let server = single(merged, problems, "server", Server::read);
     let log = single(merged, problems, "log", Log::read);
+    let history = single(merged, problems, "history", Retention::read);
+    let audit = single(merged, problems, "audit", Retention::read);
     let safety = single(merged, problems, "safety", Safety::read);
     let sources = named(merged, problems, "sources", Source::read);
     let targets = named(merged, problems, "targets", Target::read);
@@ -200,6 +203,8 @@ fn typed(merged: &Merged, problems: &mut Problems) -> Option<Settings> {
         state: state?,
         server: server?,
         log: log?,
+        history: history?,
+        audit: audit?,
         safety: safety?,
         sources,
         targets,

@@ -28,12 +28,14 @@ mod names;
 mod node;
 mod portals;
 mod problems;
+mod retention;
 mod safety;
 mod schedule;
 mod secret;
 mod section;
 mod server;
 mod show;
+mod size;
 mod sources;
 mod state;
 mod targets;
@@ -51,6 +53,7 @@ pub use mapping::{Mapping, Template, template_environment};
 pub use names::{PortalName, SourceName, TargetName};
 pub use portals::{MatchOn, OnCreate, OnDeactivate, Portal, PortalKind, Role, RoleUpdates};
 pub use problems::{Origin, SettingsError, SettingsErrors};
+pub use retention::Retention;
 pub use safety::Safety;
 pub use schedule::{Cron, Schedule};
 pub use secret::{MASK, Secret, SecretError, SecretText};
@@ -72,6 +75,10 @@ pub struct Settings {
     pub server: Server,
     /// How much is logged.
     pub log: Log,
+    /// How long past runs are kept.
+    pub history: Retention,
+    /// How long the audit log is kept.
+    pub audit: Retention,
     /// What holds a plan.
     pub safety: Safety,
     /// Where people come from.

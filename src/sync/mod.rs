@@ -10,6 +10,7 @@ pub mod conductor;
 pub mod decide;
 pub mod fetch;
 mod history;
+mod keep;
 mod links;
 mod notes;
 pub mod order;
@@ -23,9 +24,11 @@ pub mod view;
 
 pub use conductor::{Busy, Conductor, Finished, Ticket};
 pub use history::History;
+pub use keep::AUDIT_NOTE;
 pub use order::{Intent, Order, Progress, Step, Stop};
 pub use run::{Run, Sync};
 
+use crate::audit::AuditError;
 use crate::plan::PlanError;
 use crate::store::StoreError;
 use crate::targets::TargetError;
@@ -38,6 +41,8 @@ pub enum RunError {
     Plan(#[from] PlanError),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     #[error("could not stage what was fetched in the temporary folder; is it full?")]
     Staging(#[source] std::io::Error),
     #[error("could not keep the plan of run {run} in {place}; is the disk full?")]

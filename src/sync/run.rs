@@ -17,6 +17,8 @@ use super::population::Populations;
 use super::remember::{self, remember};
 use super::touched;
 use super::view::View;
+use crate::audit::AuditLog;
+use crate::config::Retention;
 use crate::plan::guard::{Limits, review};
 use crate::plan::{Asked, LinkState, Mode, Plan, Status};
 use crate::rules::{MATCH_KINDS, MatchOn, Portal, SourceRules};
@@ -25,7 +27,7 @@ use crate::store::Store;
 use crate::store::directory as rows_of;
 use crate::store::portals::put_link;
 use crate::store::rows::Quarantined;
-use crate::store::runs::{RunRecord, put_run};
+use crate::store::runs::RunRecord;
 use crate::targets::Target;
 
 /// An unreadable record is tried again with every round that names it, and said to be at
@@ -48,6 +50,9 @@ pub struct Sync {
     pub scopes: BTreeMap<String, String>,
     /// The plans of past runs.
     pub history: History,
+    pub history_kept: Retention,
+    pub audit: AuditLog,
+    pub audit_kept: Retention,
 }
 
 /// A finished run.
@@ -195,7 +200,7 @@ impl Sync {
         if plan.head.guard.held {
             plan.head.status = Status::Held;
             if *intent != Intent::Preview {
-                self.hold(&mut plan, now)?;
+                self.hold(&mut plan, &order)?;
             }
             return Ok(Run { plan, moved: false });
         }
@@ -230,7 +235,7 @@ impl Sync {
         if all_failed && plan.head.status == Status::Applied {
             plan.head.status = Status::Failed;
         }
-        self.keep(&plan, now)?;
+        self.keep(&plan, &order)?;
         tracing::info!(
             run.id = %plan.head.run,
             run.status = plan.head.status.as_str(),
@@ -258,7 +263,7 @@ impl Sync {
     }
 
     /// Keeps a held plan, and nothing else. One that came out the same again keeps its id.
-    fn hold(&self, plan: &mut Plan, now: Timestamp) -> Result<(), RunError> {
+    fn hold(&self, plan: &mut Plan, order: &Order) -> Result<(), RunError> {
         if let Some(held) = self.held()?
             && held.head.digest == plan.head.digest
         {
@@ -266,7 +271,7 @@ impl Sync {
         } else {
             tracing::warn!(run.id = %plan.head.run, "the guard holds run {}", plan.head.run);
         }
-        self.keep(plan, now)?;
+        self.keep(plan, order)?;
         self.store
             .write(vec![rows_of::put_note("held_run", &plan.head.run)])?;
         Ok(self.store.flush()?)
@@ -405,16 +410,5 @@ impl Sync {
         };
         plan.set_outcomes(applied.exceptions);
         Ok(())
-    }
-
-    /// Puts the run into the history: its head in the store, its plan in a compressed file.
-    fn keep(&self, plan: &Plan, now: Timestamp) -> Result<(), RunError> {
-        self.history.write(plan)?;
-        let record = RunRecord {
-            head: plan.head.clone(),
-            finished_at: now,
-        };
-        self.store.write(vec![put_run(&record)])?;
-        Ok(self.store.flush()?)
     }
 }

@@ -3,5 +3,6 @@
 
 mod conductor;
 mod histories;
+mod keep;
 mod stories;
 mod world;

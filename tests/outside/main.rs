@@ -8,6 +8,7 @@ mod oracle;
 mod settings;
 mod world;
 
+mod audit;
 mod commands;
 mod dry_run;
 mod errors;

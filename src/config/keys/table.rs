@@ -34,6 +34,12 @@ keys! {
     "log.level" Word(LogLevel::WORDS) = "info", "How much is logged; `--log` goes before it.";
     "log.format" Word(LogFormat::WORDS) = "text", "Lines for people or JSON for programs; `--log-format` goes before it.";
 
+    "history.keep" Duration = "90d", "How long past runs can be looked up.";
+    "history.max_size" Size = "1GiB", "Most disk their plans may take; the oldest go first.";
+
+    "audit.keep" Duration = "400d", "How long the lines of the audit log are kept.";
+    "audit.max_size" Size = "1GiB", "Most disk the audit log may take; the oldest lines go first.";
+
     "sources.NAME.kind" Word(SourceWord::WORDS) = required, "Where people come from: Entra ID, Okta, or a client that pushes SCIM.";
     "sources.NAME.tenant" [graph] Text = required, "Tenant id, or one of its domains.";
     "sources.NAME.client_id" [graph okta] Text = optional, "Id of the application rosterd signs in as.";

@@ -432,7 +432,10 @@ fn open(
                 )
             })
             .collect(),
-        history: crate::sync::History(history.to_owned()),
+        history: crate::sync::History(history.join("runs")),
+        history_kept: settings.history.clone(),
+        audit: crate::audit::AuditLog::new(history.join("audit")),
+        audit_kept: settings.audit.clone(),
     })
 }
 
