@@ -44,7 +44,7 @@ fn old_runs_go_with_their_plans_and_a_held_one_stays() {
     assert_eq!(runs(&world), [held.head.run.clone(), first.clone()]);
     days(&mut world, 40);
     world.run(false, Intent::Apply).unwrap();
-    assert_eq!(runs(&world), [held.head.run.clone()]);
+    assert_eq!(runs(&world), std::slice::from_ref(&held.head.run));
     assert!(world.sync.history.read(&first).unwrap().is_none());
     assert!(world.sync.history.read(&held.head.run).unwrap().is_some());
 }
