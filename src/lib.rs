@@ -2,6 +2,7 @@
 //!
 //! The rooms, in the order data flows: source → directory → rules → plan → target.
 
+pub mod answers;
 pub mod app;
 pub mod cli;
 pub mod clock;

@@ -1,11 +1,11 @@
 //! `rosterd approve`: releases a held run, exactly as shown and once.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
+use crate::answers::approval;
 use crate::app;
 use crate::clock;
 use crate::config::Loaded;
-use crate::plan::Status;
 use crate::plan::report::Format;
 use crate::sync::Intent;
 
@@ -24,24 +24,7 @@ pub struct Args {
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     let sync = app::open(loaded, progress())?;
-    let record = sync
-        .store
-        .run(&args.run)?
-        .with_context(|| format!("there is no run '{}'; 'rosterd runs' lists them", args.run))?;
-    if record.head.status != Status::Held {
-        bail!(
-            "run {} is not held: it is {}",
-            args.run,
-            record.head.status.as_str()
-        );
-    }
-    match sync.held()? {
-        Some(held) if held.head.run == args.run => {}
-        _ => bail!(
-            "run {} is held no longer: a later run took its place",
-            args.run
-        ),
-    }
+    let record = approval::waiting(&sync, &args.run)?;
     // Only needed to say what moved; what is approved is told by the digest.
     let shown = sync.history.read(&args.run)?;
     let intent = Intent::Approve {

@@ -1,5 +1,6 @@
 //! `rosterd sync`: one run.
 
+use crate::answers;
 use crate::app;
 use crate::clock;
 use crate::config::Loaded;
@@ -81,18 +82,7 @@ fn known<'a>(
     names: impl Iterator<Item = &'a str>,
     name: &str,
 ) -> Result<(), super::Usage> {
-    let names: Vec<&str> = names.collect();
-    if names.contains(&name) {
-        return Ok(());
-    }
-    let there = if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    };
-    Err(super::Usage(format!(
-        "there is no {what} '{name}' in the settings; there is {there}"
-    )))
+    answers::known(what, names, name).map_err(|error| super::Usage(error.to_string()))
 }
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {

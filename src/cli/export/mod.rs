@@ -2,12 +2,12 @@
 //! them.
 
 mod directory;
-mod portal;
 
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
+use crate::answers::portal;
 use crate::app;
 use crate::config::Loaded;
 
@@ -28,6 +28,15 @@ pub struct Args {
     from_target: bool,
     #[arg(long, value_enum, default_value_t = Output::Json)]
     format: Output,
+}
+
+impl Args {
+    fn place(&self) -> portal::From {
+        match self.from_target {
+            true => portal::From::Target,
+            false => portal::From::Links,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -56,13 +65,14 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             known_portal(loaded, portal)?;
             let store = app::open_store(&loaded.settings)?;
             match args.what {
-                What::Devices => device::print(&store, portal, args.format)?,
+                What::Devices => device::print(&device::mdm(loaded, &store, portal)?, args.format)?,
                 What::Accounts => {
-                    let rows = portal::accounts(&store, portal, args.from_target)?;
+                    let rows = portal::accounts(&store, portal, args.place(), None)?;
                     print(args.format, ACCOUNT_COLUMNS, rows)?;
                 }
                 _ => {
-                    let rows = portal::portal_groups(&store, portal, args.from_target)?;
+                    let (rows, _) = portal::groups(&store, portal, args.place(), None, usize::MAX)?;
+                    let rows = rows.into_iter().map(Ok::<_, anyhow::Error>);
                     print(args.format, PORTAL_GROUP_COLUMNS, rows)?;
                 }
             }
@@ -82,16 +92,16 @@ const ACCOUNT_COLUMNS: &[&str] = &["key", "displayName", "role", "active", "depa
 const PORTAL_GROUP_COLUMNS: &[&str] = &["displayName", "externalId"];
 
 /// Prints rows one at a time: a directory need not fit into memory to be printed.
-fn print<T: Serialize>(
+fn print<T: Serialize, E: Into<anyhow::Error>>(
     format: Output,
     columns: &[&str],
-    rows: impl Iterator<Item = anyhow::Result<T>>,
+    rows: impl Iterator<Item = Result<T, E>>,
 ) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     if format == Output::Text {
         let mut cells = Vec::new();
         for row in rows {
-            let row = serde_json::to_value(row?)?;
+            let row = serde_json::to_value(row.map_err(Into::into)?)?;
             cells.push(
                 columns
                     .iter()
@@ -109,7 +119,7 @@ fn print<T: Serialize>(
     out.write_all(b"[")?;
     for (number, row) in rows.enumerate() {
         out.write_all(if number == 0 { b"\n  " } else { b",\n  " })?;
-        serde_json::to_writer(&mut out, &row?)?;
+        serde_json::to_writer(&mut out, &row.map_err(Into::into)?)?;
     }
     out.write_all(b"\n]\n")?;
     Ok(out.flush()?)
