@@ -11,7 +11,7 @@ use anyhow::Context;
 use crate::config::{Loaded, Settings};
 use crate::plan::guard::Limits;
 use crate::store::{DEFAULT_CACHE_BYTES, SledEngine, Store};
-use crate::sync::{History, Progress, Sync};
+use crate::sync::{History, Sync};
 use crate::targets::{Target, local::Local};
 
 /// The store alone: what commands need that only read, or only copy.
@@ -21,7 +21,7 @@ pub fn open_store(settings: &Settings) -> anyhow::Result<Store> {
 }
 
 /// Everything a run needs.
-pub fn open(loaded: &Loaded, progress: Arc<dyn Progress>) -> anyhow::Result<Arc<Sync>> {
+pub fn open(loaded: &Loaded) -> anyhow::Result<Arc<Sync>> {
     let settings = &loaded.settings;
     let portals = rules::portals(settings)?;
     // Before the store: a secret that cannot be read is said without touching anything.
@@ -61,7 +61,6 @@ pub fn open(loaded: &Loaded, progress: Arc<dyn Progress>) -> anyhow::Result<Arc<
             .filter_map(|name| Some((name.as_str().to_owned(), settings.scope_fingerprint(name)?)))
             .collect(),
         history: history_of(settings),
-        progress,
         store,
     }))
 }

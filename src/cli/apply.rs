@@ -9,7 +9,7 @@ use crate::clock;
 use crate::config::Loaded;
 use crate::plan::report::{Format, json};
 use crate::plan::{Action, Plan};
-use crate::sync::Intent;
+use crate::sync::{Intent, Order};
 
 use super::progress::progress;
 use super::sync::exit_of;
@@ -28,11 +28,15 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         .with_context(|| format!("the plan {} cannot be read", args.file.display()))?;
     let saved = json::read_actions(std::io::BufReader::new(file))
         .with_context(|| format!("{} is not a saved plan", args.file.display()))?;
-    let sync = app::open(loaded, progress())?;
+    let sync = app::open(loaded)?;
     let intent = Intent::Exactly {
         digest: saved.digest.clone(),
     };
-    let run = sync.run(saved.asked.clone(), intent, clock::now()).await?;
+    let run = {
+        let mut order = Order::new(saved.asked.clone(), intent, clock::now());
+        order.progress = progress();
+        sync.run(order).await?
+    };
     if run.moved {
         let shown: Vec<Action> = saved.actions().collect::<Result<_, _>>()?;
         show_moved(&shown, &run.plan)?;

@@ -7,7 +7,7 @@ use crate::app;
 use crate::clock;
 use crate::config::Loaded;
 use crate::plan::report::Format;
-use crate::sync::Intent;
+use crate::sync::{Intent, Order};
 
 use super::apply::show_moved;
 use super::progress::progress;
@@ -23,7 +23,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let sync = app::open(loaded, progress())?;
+    let sync = app::open(loaded)?;
     let record = approval::waiting(&sync, &args.run)?;
     // Only needed to say what moved; what is approved is told by the digest.
     let shown = sync.history.read(&args.run)?;
@@ -31,9 +31,9 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         run: args.run.clone(),
         digest: record.head.digest.clone(),
     };
-    let run = sync
-        .run(record.head.asked.clone(), intent, clock::now())
-        .await?;
+    let mut order = Order::new(record.head.asked.clone(), intent, clock::now());
+    order.progress = progress();
+    let run = sync.run(order).await?;
     let format = if args.format == Output::Json {
         Format::Json
     } else {

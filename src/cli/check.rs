@@ -14,7 +14,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let sync = app::open(loaded, std::sync::Arc::new(()))?;
+    let sync = app::open(loaded)?;
     let mut lines: Vec<(String, bool, String)> = vec![(
         "settings".to_owned(),
         true,

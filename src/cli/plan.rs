@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::Loaded;
 use crate::plan::Plan;
 use crate::plan::report::{self, Format, Style};
-use crate::sync::Intent;
+use crate::sync::{Intent, Order};
 
 use super::Exit;
 use super::progress::progress;
@@ -32,8 +32,12 @@ pub struct Args {
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     let asked = args.ask.asked(loaded)?;
-    let sync = app::open(loaded, progress())?;
-    let run = sync.run(asked, Intent::Preview, clock::now()).await?;
+    let sync = app::open(loaded)?;
+    let run = {
+        let mut order = Order::new(asked, Intent::Preview, clock::now());
+        order.progress = progress();
+        sync.run(order).await?
+    };
     if let Some(file) = &args.out {
         save(&run.plan, file)?;
     }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::sync::Progress;
+use crate::sync::{Progress, Step};
+
+/// How often the spinner turns.
+const TICK: Duration = Duration::from_millis(120);
 
 /// A bar where stderr is a terminal.
 pub fn progress() -> Arc<dyn Progress> {
@@ -19,32 +22,36 @@ pub fn progress() -> Arc<dyn Progress> {
 struct Bar(ProgressBar);
 
 impl Progress for Bar {
-    fn fetching(&self, sources: &[String]) {
-        self.0.enable_steady_tick(Duration::from_millis(120));
-        self.0
-            .set_message(format!("fetching {}", sources.join(", ")));
-    }
-
-    fn fetched(&self, source: &str, users: u64, groups: u64) {
-        self.0
-            .set_message(format!("{source}: {users} users, {groups} groups read"));
-    }
-
-    fn deciding(&self) {
-        self.0.set_message("deciding");
-    }
-
-    fn applied(&self, actions: u64, of: u64) {
-        if actions >= of {
-            self.0.finish_and_clear();
-            return;
+    fn step(&self, step: Step) {
+        match step {
+            Step::Waiting => {
+                self.0.enable_steady_tick(TICK);
+                self.0.set_message("waiting for another run to end");
+            }
+            Step::Fetching { sources } => {
+                self.0.enable_steady_tick(TICK);
+                self.0
+                    .set_message(format!("fetching {}", sources.join(", ")));
+            }
+            Step::Fetched {
+                source,
+                users,
+                groups,
+            } => self
+                .0
+                .set_message(format!("{source}: {users} users, {groups} groups read")),
+            Step::Deciding => self.0.set_message("deciding"),
+            Step::Applied { actions, of } if actions < of => {
+                let style =
+                    ProgressStyle::with_template("{spinner} applying [{bar:32}] {pos}/{len}");
+                if let Ok(style) = style {
+                    self.0.set_style(style);
+                }
+                self.0.set_length(of);
+                self.0.set_position(actions);
+            }
+            Step::Applied { .. } => self.0.finish_and_clear(),
         }
-        let style = ProgressStyle::with_template("{spinner} applying [{bar:32}] {pos}/{len}");
-        if let Ok(style) = style {
-            self.0.set_style(style);
-        }
-        self.0.set_length(of);
-        self.0.set_position(actions);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::clock;
 use crate::config::Loaded;
 use crate::plan::report::Format;
 use crate::plan::{Asked, Plan, SourceStatus, Status};
-use crate::sync::Intent;
+use crate::sync::{Intent, Order};
 
 use super::progress::progress;
 use super::{Exit, Output, plan};
@@ -91,13 +91,17 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         Output::Text => Format::Text,
         Output::Json => Format::Json,
     };
-    let sync = app::open(loaded, progress())?;
+    let sync = app::open(loaded)?;
     let intent = if args.dry_run {
         Intent::Preview
     } else {
         Intent::Apply
     };
-    let run = sync.run(asked, intent, clock::now()).await?;
+    let run = {
+        let mut order = Order::new(asked, intent, clock::now());
+        order.progress = progress();
+        sync.run(order).await?
+    };
     plan::print(&run.plan, format)?;
     Ok(exit_of(&run.plan))
 }

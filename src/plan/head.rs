@@ -36,6 +36,13 @@ pub struct Asked {
     pub groups: Vec<String>,
 }
 
+impl Asked {
+    /// Only some users and groups, by name, at once.
+    pub fn is_on_demand(&self) -> bool {
+        !self.users.is_empty() || !self.groups.is_empty()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {

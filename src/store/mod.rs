@@ -35,7 +35,7 @@ pub use runs::RunRecord;
 pub use sled::{DEFAULT_CACHE_BYTES, SledEngine};
 pub use tree::Tree;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::de::DeserializeOwned;
 
@@ -46,6 +46,8 @@ use codec::{CodecError, decode};
 #[derive(Clone)]
 pub struct Store {
     engine: Arc<dyn Engine>,
+    /// Held by the one run that decides and applies.
+    turn: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +66,17 @@ impl StoreError {
 
 impl Store {
     pub fn new(engine: Arc<dyn Engine>) -> Store {
-        Store { engine }
+        Store {
+            engine,
+            turn: Arc::default(),
+        }
+    }
+
+    /// Waits until no other run decides and applies on this store, and keeps others out while
+    /// what it gives is held. It blocks, and must not be held across an `await`.
+    pub fn my_turn(&self) -> MutexGuard<'_, ()> {
+        // Poisoned by a run that panicked: like one that was killed, it left the store whole.
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn engine(&self) -> &dyn Engine {

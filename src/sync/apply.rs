@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::RunError;
 use super::links::Links;
-use super::run::Progress;
+use super::order::Progress;
+use super::order::{Order, Step as Progressed, Stop};
 use crate::plan::{Action, Link, Op, Outcome, OutcomeStatus, Plan};
 use crate::rules::{MATCH_KINDS, key_of};
 use crate::store::Store;
@@ -27,6 +28,8 @@ pub struct Applied {
     pub exceptions: BTreeMap<u64, Outcome>,
     /// Whose actions are still owed: (kind, source, id), with the error.
     pub owed: BTreeMap<(u8, String, String), String>,
+    /// Not all of it was tried: it was asked to stop.
+    pub stopped: bool,
 }
 
 pub struct Applying<'a> {
@@ -34,6 +37,7 @@ pub struct Applying<'a> {
     /// By portal.
     targets: &'a BTreeMap<String, Arc<dyn Target>>,
     progress: &'a dyn Progress,
+    stop: &'a Stop,
     applied: Applied,
     /// Accounts made in this run together with their memberships, as hashes: there may be
     /// millions, and only a hash of another account of this very run could be mistaken.
@@ -50,12 +54,13 @@ impl<'a> Applying<'a> {
     pub fn new(
         store: &'a Store,
         targets: &'a BTreeMap<String, Arc<dyn Target>>,
-        progress: &'a dyn Progress,
+        order: &'a Order,
     ) -> Applying<'a> {
         Applying {
             store,
             targets,
-            progress,
+            progress: &*order.progress,
+            stop: &order.stop,
             applied: Applied::default(),
             joined: HashSet::new(),
             attempts: HashMap::new(),
@@ -102,11 +107,17 @@ impl<'a> Applying<'a> {
                 self.take(number, action)?;
             }
             if number % 1024 == 0 {
-                self.progress.applied(number, total);
+                self.progress.step(Progressed::Applied {
+                    actions: number,
+                    of: total,
+                });
             }
         }
         self.send()?;
-        self.progress.applied(total, total);
+        self.progress.step(Progressed::Applied {
+            actions: total,
+            of: total,
+        });
         Ok(self.applied)
     }
 
@@ -141,6 +152,14 @@ impl<'a> Applying<'a> {
     fn send(&mut self) -> Result<(), RunError> {
         self.waiting_members = 0;
         let mut waiting = std::mem::take(&mut self.waiting);
+        if self.applied.stopped || self.stop.is_asked() {
+            self.applied.stopped = true;
+            for (number, action, _) in waiting {
+                let error = "rosterd was stopped; the next run goes on".to_owned();
+                self.fail(number, &action, OutcomeStatus::Skipped, error);
+            }
+            return Ok(());
+        }
         waiting.retain_mut(|(number, action, _)| {
             let place = (action.portal.clone(), action.key.clone());
             if action.op == Op::RemoveAccount && self.stuck.contains(&place) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::RunError;
+use super::order::Stop;
 use super::touched::Touched;
 use super::view::{PersonView, View, Who};
 use crate::directory::Value;
@@ -89,7 +90,7 @@ impl<'a> Deciding<'a> {
         })
     }
 
-    pub fn run(mut self, touched: &Touched) -> Result<Decided, RunError> {
+    pub fn run(mut self, touched: &Touched, stop: &Stop) -> Result<Decided, RunError> {
         for (source, groups) in touched.groups.iter().enumerate() {
             for number in groups {
                 for portal in 0..self.portals.len() {
@@ -99,6 +100,9 @@ impl<'a> Deciding<'a> {
         }
         for (source, users) in touched.users.iter().enumerate() {
             for number in users {
+                if stop.is_asked() {
+                    return Err(RunError::Stopped);
+                }
                 self.user(Who { source, number })?;
             }
         }

@@ -2,14 +2,17 @@
 //!
 //! `run` reads it out; `fetch` and `stage` take in what changed, `view` is the directory as it
 //! will be, `touched` whom that concerns, `decide` asks the rules, `remember` makes it durable,
-//! `apply` carries it out. Only here does a run happen, and only one at a time.
+//! `apply` carries it out. Only here does a run happen. `order` is what a run is told, and the
+//! `conductor` says who may run when.
 
 pub mod apply;
+pub mod conductor;
 pub mod decide;
 pub mod fetch;
 mod history;
 mod links;
 mod notes;
+pub mod order;
 pub mod remember;
 pub mod run;
 pub mod stage;
@@ -17,8 +20,10 @@ pub mod staged;
 pub mod touched;
 pub mod view;
 
+pub use conductor::{Busy, Conductor, Finished, Ticket};
 pub use history::History;
-pub use run::{Intent, Progress, Run, Sync};
+pub use order::{Intent, Order, Progress, Step, Stop};
+pub use run::{Run, Sync};
 
 use crate::plan::PlanError;
 use crate::store::StoreError;
@@ -50,6 +55,8 @@ pub enum RunError {
     },
     #[error("a worker of the run stopped unexpectedly; see the log for why")]
     Worker(#[source] tokio::task::JoinError),
+    #[error("the run was stopped before it applied anything; the next one begins again")]
+    Stopped,
     #[error("{0}")]
     Asked(String),
 }

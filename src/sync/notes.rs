@@ -7,11 +7,12 @@ use jiff::Timestamp;
 
 use super::RunError;
 use super::fetch::Round;
-use super::run::{Intent, QUARANTINE, Sync};
+use super::order::{Intent, Order};
+use super::run::{QUARANTINE, Sync};
 use super::staged::Staged;
 use super::view::View;
 use crate::plan::guard::Doubts;
-use crate::plan::{Asked, Entry, Guard, Head, Mode, SourceReport, SourceStatus, Status};
+use crate::plan::{Entry, Guard, Head, Mode, SourceReport, SourceStatus, Status};
 use crate::sources::{FetchError, Fetched};
 use crate::store::rows::{RowState, SourceState};
 
@@ -37,23 +38,15 @@ pub struct Notes {
 }
 
 impl Notes {
-    pub fn new(
-        sync: &Sync,
-        asked: &Asked,
-        rounds: Rounds,
-        intent: &Intent,
-        now: Timestamp,
-    ) -> Result<Notes, RunError> {
+    pub fn new(sync: &Sync, order: &Order, rounds: Rounds) -> Result<Notes, RunError> {
+        let asked = &order.asked;
         let mut notes = Notes {
             head: Head {
-                run: match intent {
-                    Intent::Approve { run, .. } => run.clone(),
-                    _ => new_run_id(now),
-                },
+                run: order.run.clone(),
                 mode: Mode::Incremental,
                 asked: asked.clone(),
-                dry_run: *intent == Intent::Preview,
-                created_at: now,
+                dry_run: order.intent == Intent::Preview,
+                created_at: order.now,
                 status: Status::Planned,
                 sources: BTreeMap::new(),
                 summary: BTreeMap::new(),
@@ -104,7 +97,7 @@ impl Notes {
             };
             notes.head.sources.insert(name, report);
         }
-        if !asked.users.is_empty() || !asked.groups.is_empty() {
+        if asked.is_on_demand() {
             notes.head.mode = Mode::OnDemand;
         } else if asked.full || !notes.full.is_empty() {
             notes.head.mode = Mode::Full;
@@ -217,10 +210,4 @@ fn was_known(sync: &Sync, staged: &Staged, number: u32) -> Result<bool, RunError
     };
     let row = sync.store.user(&staged.source, user.id.as_str())?;
     Ok(row.is_some_and(|row| row.state == RowState::Known))
-}
-
-/// A ULID: ids sort by the time of the run.
-fn new_run_id(now: Timestamp) -> String {
-    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-    ulid::Ulid::from_parts(millis, rand::random()).to_string()
 }

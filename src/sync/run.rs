@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use super::RunError;
 use super::apply::{Applying, settle_marks};
@@ -11,6 +12,7 @@ use super::decide::{Decided, Deciding};
 use super::fetch::fetch;
 use super::history::History;
 use super::notes::{Notes, Rounds, rules_note, scope_note};
+use super::order::{Intent, Order, Step};
 use super::remember::{self, remember};
 use super::touched;
 use super::view::View;
@@ -45,30 +47,6 @@ pub struct Sync {
     pub scopes: BTreeMap<String, String>,
     /// The plans of past runs.
     pub history: History,
-    pub progress: Arc<dyn Progress>,
-}
-
-/// Who is told how far a run is.
-pub trait Progress: Send + std::marker::Sync {
-    fn fetching(&self, _sources: &[String]) {}
-    fn fetched(&self, _source: &str, _users: u64, _groups: u64) {}
-    fn deciding(&self) {}
-    fn applied(&self, _actions: u64, _of: u64) {}
-}
-
-impl Progress for () {}
-
-/// What is to be done with the plan.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Intent {
-    /// Show it, and leave everything as it is.
-    Preview,
-    /// Carry it out, unless the guard holds it.
-    Apply,
-    /// Carry it out if it is exactly this plan, under the guard.
-    Exactly { digest: String },
-    /// Carry it out if it is exactly this held plan, past the guard, once.
-    Approve { run: String, digest: String },
 }
 
 /// A finished run.
@@ -79,33 +57,35 @@ pub struct Run {
 }
 
 impl Sync {
-    pub async fn run(
-        self: &Arc<Self>,
-        asked: Asked,
-        intent: Intent,
-        now: Timestamp,
-    ) -> Result<Run, RunError> {
-        let rounds = self.fetch_all(&asked).await?;
+    /// Runs side by side fetch at once, and decide and apply one after the other.
+    ///
+    /// Two runs of one source must not go on at a time: that is seen to by who asks.
+    pub async fn run(self: &Arc<Self>, order: Order) -> Result<Run, RunError> {
+        let rounds = tokio::select! {
+            rounds = self.fetch_all(&order) => rounds?,
+            () = order.stop.asked() => return Err(RunError::Stopped),
+        };
         let this = self.clone();
-        tokio::task::spawn_blocking(move || this.decide_and_apply(asked, intent, rounds, now))
+        tokio::task::spawn_blocking(move || this.decide_and_apply(order, rounds))
             .await
             .map_err(RunError::Worker)?
     }
 
-    async fn fetch_all(&self, asked: &Asked) -> Result<Rounds, RunError> {
+    async fn fetch_all(&self, order: &Order) -> Result<Rounds, RunError> {
         let kinds = self.kinds();
-        let mut names = asked.sources.clone();
-        if names.is_empty() {
-            names = self.rules.iter().map(|rules| rules.name.clone()).collect();
-        }
-        self.progress.fetching(&names);
-        let mut rounds = Vec::new();
-        for name in names {
+        let asked = &order.asked;
+        let names = self.sources_of(asked);
+        order.progress.step(Step::Fetching {
+            sources: names.clone(),
+        });
+        // Dropped with this future, and every fetch with it.
+        let mut rounds = JoinSet::new();
+        for (place, name) in names.into_iter().enumerate() {
             let source = self.sources.get(&name).cloned().ok_or_else(|| {
                 RunError::Asked(format!("there is no source '{name}' in the settings"))
             })?;
             let state = self.store.source_state(&name)?;
-            let ask = if !asked.users.is_empty() || !asked.groups.is_empty() {
+            let ask = if asked.is_on_demand() {
                 Ask::Just {
                     users: asked.users.clone(),
                     groups: asked.groups.clone(),
@@ -117,21 +97,33 @@ impl Sync {
                 }
             };
             let (store, kinds) = (self.store.clone(), kinds.clone());
-            let progress = self.progress.clone();
-            rounds.push(tokio::spawn(async move {
+            let progress = order.progress.clone();
+            rounds.spawn(async move {
                 let round = fetch(&store, &name, &source, ask, &kinds).await?;
                 if let Ok(round) = &round {
-                    let staged = &round.staged;
-                    progress.fetched(&name, staged.seen_users, staged.seen_groups);
+                    progress.step(Step::Fetched {
+                        source: name.clone(),
+                        users: round.staged.seen_users,
+                        groups: round.staged.seen_groups,
+                    });
                 }
-                Ok::<_, RunError>((name, round))
-            }));
+                Ok::<_, RunError>((place, (name, round)))
+            });
         }
-        let mut done = Vec::new();
-        for round in rounds {
-            done.push(round.await.map_err(RunError::Worker)??);
+        let mut done = BTreeMap::new();
+        while let Some(round) = rounds.join_next().await {
+            let (place, round) = round.map_err(RunError::Worker)??;
+            done.insert(place, round);
         }
-        Ok(done)
+        Ok(done.into_values().collect())
+    }
+
+    /// The sources that a wish is about, in the order of the wish or of the settings.
+    pub fn sources_of(&self, asked: &Asked) -> Vec<String> {
+        match asked.sources.is_empty() {
+            true => self.rules.iter().map(|rules| rules.name.clone()).collect(),
+            false => asked.sources.clone(),
+        }
     }
 
     /// The kinds of match key in use.
@@ -142,40 +134,39 @@ impl Sync {
             .collect()
     }
 
-    fn decide_and_apply(
-        &self,
-        asked: Asked,
-        intent: Intent,
-        rounds: Rounds,
-        now: Timestamp,
-    ) -> Result<Run, RunError> {
+    fn decide_and_apply(&self, order: Order, rounds: Rounds) -> Result<Run, RunError> {
+        let _turn = self.store.my_turn();
+        if order.stop.is_asked() {
+            return Err(RunError::Stopped);
+        }
+        let (intent, now) = (&order.intent, order.now);
         let known = self.store.known_sources()?;
         for source in &known {
             remember::mend(&self.store, source)?;
         }
         remember::index_keys(&self.store, &known, &self.kinds())?;
-        let mut notes = Notes::new(self, &asked, rounds, &intent, now)?;
+        let mut notes = Notes::new(self, &order, rounds)?;
         let mut views = Vec::new();
         for rules in self.rules.iter().cloned().chain(self.former_sources(known)) {
             let staged = notes.rounds.remove(&rules.name);
             views.push((rules, staged));
         }
         let view = View::new(&self.store, views)?;
-        self.progress.deciding();
+        order.progress.step(Step::Deciding);
         let everybody = !notes.changed_rules.is_empty() || self.store.everything_marked()?;
         let touched = match everybody {
             true => touched::everybody(&view)?,
             false => touched::by_changes(&view)?,
         };
         let deciding = Deciding::new(&view, &self.portals, &self.targets, now)?;
-        let mut decided = deciding.run(&touched)?;
+        let mut decided = deciding.run(&touched, &order.stop)?;
         for entry in notes.quarantined(&view, now) {
             decided.builder.push(entry)?;
         }
         let builder = std::mem::take(&mut decided.builder);
         let mut plan = builder.finish(notes.head.clone())?;
         plan.head.guard = self.review(&plan, &decided, &notes)?;
-        let exact = match &intent {
+        let exact = match intent {
             Intent::Exactly { digest } | Intent::Approve { digest, .. } => {
                 *digest == plan.head.digest
             }
@@ -195,19 +186,22 @@ impl Sync {
         }
         if plan.head.guard.held {
             plan.head.status = Status::Held;
-            if intent != Intent::Preview {
+            if *intent != Intent::Preview {
                 self.hold(&mut plan, now)?;
             }
             return Ok(Run { plan, moved: false });
         }
-        if intent == Intent::Preview {
+        if *intent == Intent::Preview {
             return Ok(Run { plan, moved: false });
+        }
+        if order.stop.is_asked() {
+            return Err(RunError::Stopped);
         }
         remember(&view, &self.portals, &self.kinds(), &decided)?;
         self.store.flush()?;
         self.checkpoint(&view, &notes, approved, now)?;
         self.store.flush()?;
-        self.apply(&mut plan, &decided)?;
+        self.apply(&mut plan, &decided, &order)?;
         let all_failed = notes.fetched.is_empty() && !notes.failed.is_empty();
         if all_failed && plan.head.status == Status::Applied {
             plan.head.status = Status::Failed;
@@ -359,13 +353,19 @@ impl Sync {
         Ok(self.store.transact(ops)?)
     }
 
-    fn apply(&self, plan: &mut Plan, decided: &Decided) -> Result<(), RunError> {
+    fn apply(&self, plan: &mut Plan, decided: &Decided, order: &Order) -> Result<(), RunError> {
         let by_portal: BTreeMap<String, Arc<dyn Target>> = self
             .portals
             .iter()
             .map(|portal| (portal.name.clone(), self.targets[&portal.target].clone()))
             .collect();
-        let applied = Applying::new(&self.store, &by_portal, &*self.progress).run(plan)?;
+        let applied = Applying::new(&self.store, &by_portal, order).run(plan)?;
+        if applied.stopped {
+            // Every mark stays, as after a crash: the next run decides again what is left.
+            plan.head.status = Status::PartlyApplied;
+            plan.set_outcomes(applied.exceptions);
+            return Ok(self.store.flush()?);
+        }
         let owed = &applied.owed;
         let mut settled = Vec::new();
         for (portal, link) in &decided.links {

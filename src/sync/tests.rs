@@ -1,6 +1,7 @@
 //! The engine as a whole, against a source that remembers: change the company, sync, and
 //! compare the portals with what the rules ask for, worked out naively.
 
+mod conductor;
 mod histories;
 mod stories;
 mod world;

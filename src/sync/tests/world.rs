@@ -1,9 +1,11 @@
 //! A company, a pretend source that serves it, and portals over the local target.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use tokio::sync::watch;
 
 use crate::config;
 use crate::directory::{Change, Collection, Cursor, Email, Group, GroupId, Member, User, UserId};
@@ -12,7 +14,7 @@ use crate::plan::{Action, Asked, Entry, Link, Plan, Section, Status};
 use crate::rules::{Portal, SourceRules};
 use crate::sources::{Ask, FetchError, Fetched, Finding, Sink, Source};
 use crate::store::{MemoryEngine, Store};
-use crate::sync::{Intent, Run, RunError, Sync};
+use crate::sync::{Intent, Order, Run, RunError, Sync};
 use crate::targets::{Target, local::Local};
 
 #[derive(Clone, Default)]
@@ -31,6 +33,31 @@ pub struct Pretend {
     pub cut_after: Mutex<Option<usize>>,
     /// A full round leaves these users out, though they exist.
     pub hidden: Mutex<BTreeSet<String>>,
+    /// A fetch waits while the door is shut.
+    pub open: watch::Sender<bool>,
+    /// How many fetches are inside, and how many there were.
+    pub inside: watch::Sender<usize>,
+    pub fetches: AtomicUsize,
+}
+
+/// One fetch, from its start until it ends or is dropped.
+struct Inside<'a>(&'a Pretend);
+
+impl<'a> Inside<'a> {
+    fn enter(source: &'a Pretend) -> Inside<'a> {
+        source.fetches.fetch_add(1, Ordering::SeqCst);
+        source.inside.send_modify(|inside| {
+            *inside += 1;
+            assert_eq!(*inside, 1, "one source is in two runs at a time");
+        });
+        Inside(source)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        self.0.inside.send_modify(|inside| *inside -= 1);
+    }
 }
 
 impl Pretend {
@@ -40,6 +67,9 @@ impl Pretend {
             served: Mutex::default(),
             cut_after: Mutex::default(),
             hidden: Mutex::default(),
+            open: watch::channel(true).0,
+            inside: watch::channel(0).0,
+            fetches: AtomicUsize::new(0),
         }
     }
 }
@@ -107,6 +137,8 @@ fn differences(old: &Company, new: &Company) -> Vec<Change> {
 #[async_trait]
 impl Source for Pretend {
     async fn fetch(&self, ask: Ask, sink: Sink) -> Result<Fetched, FetchError> {
+        let _inside = Inside::enter(self);
+        self.open.subscribe().wait_for(|open| *open).await.unwrap();
         let company = self.company.lock().unwrap().clone();
         let changes = match ask {
             Ask::Since(cursor) => {
@@ -240,7 +272,7 @@ impl World {
             .enable_all()
             .build()
             .unwrap()
-            .block_on(self.sync.run(asked, intent, self.now))
+            .block_on(self.sync.run(Order::new(asked, intent, self.now)))
     }
 
     pub fn sync(&self) -> Plan {
@@ -385,7 +417,6 @@ fn open(
             })
             .collect(),
         history: crate::sync::History(history.to_owned()),
-        progress: Arc::new(()),
     })
 }
 
