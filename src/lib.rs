@@ -11,6 +11,7 @@ pub mod directory;
 pub mod http;
 pub mod plan;
 pub mod rules;
+pub mod server;
 pub mod sources;
 pub mod store;
 pub mod sync;
