@@ -5,6 +5,7 @@
 
 mod chance;
 mod oracle;
+mod served;
 mod settings;
 mod world;
 
@@ -14,5 +15,6 @@ mod errors;
 mod faults;
 mod guard;
 mod history;
+mod http;
 mod kinds;
 mod throttle;
