@@ -3,11 +3,10 @@
 use anyhow::{Context, bail};
 
 use crate::app;
-use crate::clock;
 use crate::config::Loaded;
 use crate::plan::Status;
 use crate::plan::report::Format;
-use crate::sync::{Intent, Order};
+use crate::sync::Intent;
 
 use super::apply::show_moved;
 use super::progress::progress;
@@ -23,9 +22,9 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let sync = app::open(loaded)?;
-    let record = sync
-        .store
+    let app = app::open(loaded)?;
+    let record = app
+        .store()
         .run(&args.run)?
         .with_context(|| format!("there is no run '{}'; 'rosterd runs' lists them", args.run))?;
     if record.head.status != Status::Held {
@@ -35,7 +34,7 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             record.head.status.as_str()
         );
     }
-    match sync.held()? {
+    match app.store().held_run()? {
         Some(held) if held.head.run == args.run => {}
         _ => bail!(
             "run {} is held no longer: a later run took its place",
@@ -43,14 +42,13 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         ),
     }
     // Only needed to say what moved; what is approved is told by the digest.
-    let shown = sync.history.read(&args.run)?;
+    let shown = app.history().read(&args.run)?;
     let intent = Intent::Approve {
         run: args.run.clone(),
         digest: record.head.digest.clone(),
     };
-    let mut order = Order::new(record.head.asked.clone(), intent, clock::now());
-    order.progress = progress();
-    let run = sync.run(order).await?;
+    let asked = record.head.asked.clone();
+    let run = app.run(asked, intent, progress()).await?;
     let format = if args.format == Output::Json {
         Format::Json
     } else {

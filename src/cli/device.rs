@@ -52,7 +52,7 @@ pub fn open_mdm(loaded: &Loaded, portal: &str) -> anyhow::Result<Store> {
         ))
         .into());
     }
-    app::open_store(&loaded.settings)
+    Ok(app::open_store(loaded)?.store)
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {

@@ -35,7 +35,7 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     if let Some(portal) = &args.portal {
         known_portal(loaded, portal)?;
     }
-    let store = app::open_store(&loaded.settings)?;
+    let store = app::open_store(loaded)?.store;
     let rules = loaded
         .settings
         .sources

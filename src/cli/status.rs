@@ -1,11 +1,12 @@
 //! `rosterd status`: per source what the last runs left, and what waits.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use crate::app;
 use crate::clock;
 use crate::config::Loaded;
-use crate::plan::Status;
 
 use super::{Exit, Output, table};
 
@@ -16,7 +17,12 @@ pub struct Args {
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let store = app::open_store(&loaded.settings)?;
+    let app::Opened { store, daemon } = app::open_store(loaded)?;
+    let planned = match &daemon {
+        Some(daemon) => daemon.planned()?,
+        // Nothing runs by itself.
+        None => BTreeMap::new(),
+    };
     let now = clock::now();
     let mut rows = Vec::new();
     let mut sources = serde_json::Map::new();
@@ -33,7 +39,13 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             age.map_or("unknown".to_owned(), |age| format!("{age} s")),
             state.users.to_string(),
             state.groups.to_string(),
-            state.failures.to_string(),
+            match state.quarantined() {
+                Some(_) => format!("{} (quarantined)", state.failures),
+                None => state.failures.to_string(),
+            },
+            planned
+                .get(name.as_str())
+                .map_or("-".to_owned(), |then| then.to_string()),
             state.last_error.clone().unwrap_or_default(),
         ]);
         sources.insert(
@@ -47,21 +59,16 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
                 "groups": state.groups,
                 "failures": state.failures,
                 "last_error": state.last_error,
-                // Nothing runs by itself in this version.
-                "next_run": null,
+                "quarantined": state.quarantined(),
+                "next_run": planned.get(name.as_str()),
             }),
         );
     }
-    let held_run = store.note("held_run")?.filter(|run| !run.is_empty());
-    let held: Vec<String> = match held_run {
-        Some(run) => store
-            .run(&run)?
-            .filter(|record| record.head.status == Status::Held)
-            .map(|record| record.head.run)
-            .into_iter()
-            .collect(),
-        None => Vec::new(),
-    };
+    let held: Vec<String> = store
+        .held_run()?
+        .map(|record| record.head.run)
+        .into_iter()
+        .collect();
     let marks = store.marks()?;
     let owed = marks.iter().filter(|(.., mark)| mark.attempts > 0).count();
     let quarantined = store.quarantined()?.len();
@@ -85,6 +92,7 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
                 "users",
                 "groups",
                 "failures",
+                "next run",
                 "error",
             ];
             table::print(&heading, &rows);

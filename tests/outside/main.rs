@@ -5,10 +5,13 @@
 
 mod chance;
 mod oracle;
+mod service;
 mod settings;
 mod world;
 
 mod commands;
+mod control;
+mod daemon;
 mod dry_run;
 mod errors;
 mod faults;
