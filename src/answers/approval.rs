@@ -2,12 +2,11 @@
 
 use super::AnswerError;
 use crate::plan::Status;
-use crate::store::RunRecord;
-use crate::sync::Sync;
+use crate::store::{RunRecord, Store};
 
 /// The record of a run that waits for its approval, or why there is nothing to approve.
-pub fn waiting(sync: &Sync, run: &str) -> Result<RunRecord, AnswerError> {
-    let record = sync.store.run(run)?.ok_or_else(|| {
+pub fn waiting(store: &Store, run: &str) -> Result<RunRecord, AnswerError> {
+    let record = store.run(run)?.ok_or_else(|| {
         AnswerError::NotThere(format!(
             "there is no run '{run}'; 'rosterd runs' lists them"
         ))
@@ -18,7 +17,7 @@ pub fn waiting(sync: &Sync, run: &str) -> Result<RunRecord, AnswerError> {
             record.head.status.as_str()
         )));
     }
-    match sync.held()? {
+    match store.held_run()? {
         Some(held) if held.head.run == run => Ok(record),
         _ => Err(AnswerError::InTheWay(format!(
             "run {run} is held no longer: a later run took its place"

@@ -7,7 +7,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::AnswerError;
-use crate::plan::Status as RunStatus;
 use crate::store::Store;
 
 #[derive(Serialize, ToSchema)]
@@ -40,6 +39,8 @@ pub struct SourceStanding {
     /// Failed fetches since the last complete one.
     pub failures: u32,
     pub last_error: Option<String>,
+    /// Why the source needs somebody's eye, if it does. It is still tried.
+    pub quarantined: Option<String>,
     /// Null where no daemon keeps a schedule.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub next_run: Option<Timestamp>,
@@ -65,26 +66,18 @@ pub fn status<'a>(
             users: state.users,
             groups: state.groups,
             failures: state.failures,
+            quarantined: state.quarantined().map(str::to_owned),
             last_error: state.last_error,
             next_run: next_run(name),
         };
         standings.insert(name.to_owned(), standing);
     }
-    let held_run = store.note("held_run")?.filter(|run| !run.is_empty());
-    let held = match held_run {
-        Some(run) => store
-            .run(&run)?
-            .filter(|record| record.head.status == RunStatus::Held)
-            .map(|record| record.head.run)
-            .into_iter()
-            .collect(),
-        None => Vec::new(),
-    };
+    let held = store.held_run()?.map(|record| record.head.run);
     let marks = store.marks()?;
     let owed = marks.iter().filter(|(.., mark)| mark.attempts > 0).count();
     Ok(Status {
         sources: standings,
-        held,
+        held: held.into_iter().collect(),
         owed,
         watched: marks.len() - owed,
         quarantined: store.quarantined()?.len(),

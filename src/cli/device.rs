@@ -48,7 +48,7 @@ pub fn mdm<'a>(loaded: &'a Loaded, store: &'a Store, portal: &str) -> anyhow::Re
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let store = app::open_store(&loaded.settings)?;
+    let store = app::open_store(loaded)?.store;
     match args {
         Args::Set {
             id,

@@ -25,7 +25,7 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         known_portal(loaded, portal)?;
     }
     let settings = &loaded.settings;
-    let store = app::open_store(settings)?;
+    let store = app::open_store(loaded)?.store;
     let history = app::history_of(settings);
     let sources = settings.sources.values().map(app::rules::source_rules);
     let mut portals = app::rules::portals(settings)?;

@@ -30,7 +30,7 @@ pub enum Args {
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let store = app::open_store(&loaded.settings)?;
+    let store = app::open_store(loaded)?.store;
     match args {
         Args::Set { name, portal } => {
             mdm(loaded, &store, &portal)?.set_policy(&name)?;

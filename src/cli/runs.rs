@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let store = app::open_store(&loaded.settings)?;
+    let store = app::open_store(loaded)?.store;
     match args.run {
         None => list(&store, args.format)?,
         Some(run) => {

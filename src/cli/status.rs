@@ -1,5 +1,7 @@
 //! `rosterd status`: per source what the last runs left, and what waits.
 
+use std::collections::BTreeMap;
+
 use crate::answers;
 use crate::app;
 use crate::clock;
@@ -14,10 +16,15 @@ pub struct Args {
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let store = app::open_store(&loaded.settings)?;
+    let app::Opened { store, daemon } = app::open_store(loaded)?;
+    let planned = match &daemon {
+        Some(daemon) => daemon.planned()?,
+        // Nothing runs by itself.
+        None => BTreeMap::new(),
+    };
     let sources = loaded.settings.sources.keys().map(|name| name.as_str());
-    // Nothing runs by itself where there is no daemon.
-    let status = answers::status::status(&store, sources, |_| None, clock::now())?;
+    let next_run = |source: &str| planned.get(source).copied();
+    let status = answers::status::status(&store, sources, next_run, clock::now())?;
     match args.format {
         Output::Json => println!("{}", serde_json::to_string_pretty(&status)?),
         Output::Text => print(&status),
@@ -40,7 +47,13 @@ fn print(status: &answers::status::Status) {
                     .map_or("unknown".to_owned(), |age| format!("{age} s")),
                 source.users.to_string(),
                 source.groups.to_string(),
-                source.failures.to_string(),
+                match source.quarantined {
+                    Some(_) => format!("{} (quarantined)", source.failures),
+                    None => source.failures.to_string(),
+                },
+                source
+                    .next_run
+                    .map_or("-".to_owned(), |then| then.to_string()),
                 source.last_error.clone().unwrap_or_default(),
             ]
         })
@@ -52,6 +65,7 @@ fn print(status: &answers::status::Status) {
         "users",
         "groups",
         "failures",
+        "next run",
         "error",
     ];
     table::print(&heading, &rows);

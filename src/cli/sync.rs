@@ -2,11 +2,10 @@
 
 use crate::answers;
 use crate::app;
-use crate::clock;
 use crate::config::Loaded;
 use crate::plan::report::Format;
 use crate::plan::{Asked, Plan, SourceStatus, Status};
-use crate::sync::{Intent, Order};
+use crate::sync::Intent;
 
 use super::progress::progress;
 use super::{Exit, Output, plan};
@@ -91,17 +90,13 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         Output::Text => Format::Text,
         Output::Json => Format::Json,
     };
-    let sync = app::open(loaded)?;
+    let app = app::open(loaded)?;
     let intent = if args.dry_run {
         Intent::Preview
     } else {
         Intent::Apply
     };
-    let run = {
-        let mut order = Order::new(asked, intent, clock::now());
-        order.progress = progress();
-        sync.run(order).await?
-    };
+    let run = app.run(asked, intent, progress()).await?;
     plan::print(&run.plan, format)?;
     Ok(exit_of(&run.plan))
 }

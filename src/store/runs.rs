@@ -6,7 +6,7 @@ use super::codec::{KeyWriter, decode, encode};
 use super::rows::VERSION;
 use super::{Op, Tree};
 use super::{Store, StoreError};
-use crate::plan::Head;
+use crate::plan::{Head, Status};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -48,6 +48,15 @@ impl Store {
         self.row::<String>(Tree::Runs, &key(id), "run")?
             .map(|json| read(&json))
             .transpose()
+    }
+
+    /// The held run that waits for approval.
+    pub fn held_run(&self) -> Result<Option<RunRecord>, StoreError> {
+        let Some(run) = self.note("held_run")?.filter(|run| !run.is_empty()) else {
+            return Ok(None);
+        };
+        let record = self.run(&run)?;
+        Ok(record.filter(|record| record.head.status == Status::Held))
     }
 }
 

@@ -6,10 +6,13 @@
 mod chance;
 mod oracle;
 mod served;
+mod service;
 mod settings;
 mod world;
 
 mod commands;
+mod control;
+mod daemon;
 mod dry_run;
 mod errors;
 mod faults;

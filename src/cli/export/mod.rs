@@ -51,7 +51,7 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     match (args.what, &args.source, &args.portal) {
         (What::Users | What::Groups, Some(source), None) => {
             known_source(loaded, source)?;
-            let store = app::open_store(&loaded.settings)?;
+            let store = app::open_store(loaded)?.store;
             match args.what {
                 What::Users => print(args.format, USER_COLUMNS, directory::users(&store, source)?)?,
                 _ => print(
@@ -63,7 +63,7 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         }
         (What::Accounts | What::Groups | What::Devices, None, Some(portal)) => {
             known_portal(loaded, portal)?;
-            let store = app::open_store(&loaded.settings)?;
+            let store = app::open_store(loaded)?.store;
             match args.what {
                 What::Devices => device::print(&device::mdm(loaded, &store, portal)?, args.format)?,
                 What::Accounts => {

@@ -138,7 +138,7 @@ pub async fn approve(
     let conductor = shared.conductor.clone();
     let record = {
         let (conductor, run) = (conductor.clone(), run.clone());
-        blocking(move || Ok(approval::waiting(&conductor.sync(), &run)?)).await?
+        blocking(move || Ok(approval::waiting(&conductor.sync().store, &run)?)).await?
     };
     let intent = Intent::Approve {
         run,
