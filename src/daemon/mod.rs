@@ -10,12 +10,15 @@ mod service_manager;
 mod signals;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use crate::app;
@@ -23,6 +26,7 @@ use crate::clock;
 use crate::config::{self, Loaded, Pull, Settings};
 use crate::control::{Board, Control, ControlError};
 use crate::plan::Asked;
+use crate::server::{NextRun, Reload, ServeError, Server};
 use crate::store::StoreError;
 use crate::sync::{Conductor, Finished, Intent, RunError, Sync};
 use aftermath::Aftermath;
@@ -44,6 +48,8 @@ pub enum DaemonError {
     Control(#[from] ControlError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
 }
 
 /// Runs until it is told to stop. `files` are the settings files that were named, to be read
@@ -59,22 +65,29 @@ pub async fn run(loaded: &Loaded, files: Vec<PathBuf>, sync: Arc<Sync>) -> Resul
     let board = Arc::new(Board::default());
     board.settings.send_replace(loaded.fingerprint());
     let conductor = Conductor::new(sync);
+    let server = serve(loaded, &conductor, &board).await?;
     let control = Control::open(&state, conductor.clone(), board.clone())?;
-    // The HTTP server is started here, over the conductor and the board.
     let mut daemon = Daemon {
         runs: conductor.watch_runs(),
         conductor,
         timetable,
         board,
+        server: server.reload(),
+        listen: loaded.settings.server.listen,
         files,
         state,
     };
+    let (no_more_requests, no_more) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server.serve(async {
+        no_more.await.ok();
+    }));
     tracing::info!("rosterd {} is up", env!("CARGO_PKG_VERSION"));
     service_manager::ready("up");
     daemon.stay_up(&mut signals).await;
     service_manager::stopping();
     tracing::info!("stopping");
-    daemon.end(control).await;
+    drop(no_more_requests);
+    daemon.end(control, serving).await;
     Ok(())
 }
 
@@ -83,6 +96,9 @@ struct Daemon {
     runs: Receiver<Arc<Finished>>,
     timetable: Timetable,
     board: Arc<Board>,
+    server: Reload,
+    /// Where the server listens, which no reload can change.
+    listen: SocketAddr,
     files: Vec<PathBuf>,
     /// Where the store is, which no reload can change.
     state: PathBuf,
@@ -232,17 +248,23 @@ impl Daemon {
         }
         let store = self.conductor.sync().store.clone();
         let sync = app::open_over(store, &loaded)?;
+        self.server.reload(&loaded.settings.server)?;
+        if loaded.settings.server.listen != self.listen {
+            tracing::warn!("server.listen changes when the daemon is restarted");
+        }
         self.conductor.swap(sync);
         self.timetable.reload(pulls(&loaded.settings), clock::now());
         self.board.settings.send_replace(loaded.fingerprint());
         Ok(())
     }
 
-    async fn end(self, control: Control) {
+    async fn end(self, control: Control, serving: JoinHandle<()>) {
         let stopped = tokio::time::timeout(LAST_ACTIONS, self.conductor.stop()).await;
         if stopped.is_err() {
             tracing::warn!("a run is cut off; the next start takes it up again");
         }
+        // It began to end when the runs did, and takes less long.
+        serving.await.ok();
         control.close().await;
         let store = self.conductor.sync().store.clone();
         let flushed = tokio::task::spawn_blocking(move || store.flush());
@@ -251,6 +273,17 @@ impl Daemon {
             tracing::error!("{error}");
         }
     }
+}
+
+/// The HTTP side, over the conductor and the board. It has its port, and does not serve yet.
+async fn serve(
+    loaded: &Loaded,
+    conductor: &Conductor,
+    board: &Arc<Board>,
+) -> Result<Server, ServeError> {
+    let board = board.clone();
+    let next_run: NextRun = Arc::new(move |source| board.planned.borrow().get(source).copied());
+    Server::bind(&loaded.settings.server, conductor.clone(), next_run).await
 }
 
 /// How each source is pulled.

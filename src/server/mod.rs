@@ -53,7 +53,8 @@ pub enum ServeError {
     },
     #[error(transparent)]
     Certificate(#[from] tls::CertificateError),
-    #[error(transparent)]
+    /// The secret's error stays in the chain: it is told by its type.
+    #[error("{0}")]
     Secret(#[from] config::SecretError),
 }
 
@@ -166,11 +167,7 @@ impl Server {
         Ok(Server { listener, shared })
     }
 
-    /// Where it listens: with the port that the system chose, where the settings say 0.
-    pub fn address(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-
+    /// The way to change what is in force while it serves.
     pub fn reload(&self) -> Reload {
         Reload(self.shared.clone())
     }
@@ -178,6 +175,16 @@ impl Server {
     /// Answers until `stop`, and then until the requests in hand are done, for 5 s at most.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let Server { listener, shared } = self;
+        if let Ok(address) = listener.local_addr() {
+            let scheme = match shared.access().tls {
+                Some(_) => "https",
+                None => "http",
+            };
+            tracing::info!("listening on {scheme}://{address}");
+        }
+        if let Door::Closed = shared.access().door {
+            tracing::warn!("no 'server.admin_token' is set: the API stays closed");
+        }
         let counting = tokio::spawn(metrics::count_runs(shared.clone()));
         let routes = routes(shared.clone());
         listen::serve(listener, shared, routes, stop).await;
