@@ -1,5 +1,9 @@
 //! Opens everything a command needs, once, from the settings. Nothing else opens anything.
+//!
+//! The store has one holder at a time. Where that is the daemon, a command gets the store, and
+//! its runs, through the daemon instead, and need not care.
 
+mod held;
 pub mod rules;
 mod sources;
 
@@ -9,65 +13,88 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
+pub use held::{App, Opened, open, open_store};
+
 use crate::audit::AuditLog;
 use crate::config::{Loaded, Settings};
 use crate::plan::guard::Limits;
+use crate::sources::Source;
 use crate::store::{DEFAULT_CACHE_BYTES, SledEngine, Store};
 use crate::sync::{History, Sync};
 use crate::targets::{Target, local::Local};
 
-/// The store alone: what commands need that only read, or only copy.
-pub fn open_store(settings: &Settings) -> anyhow::Result<Store> {
+/// The store, for this process alone.
+pub fn open_own_store(settings: &Settings) -> anyhow::Result<Store> {
     let engine = SledEngine::open(&settings.state.path, DEFAULT_CACHE_BYTES)?;
     Ok(Store::new(Arc::new(engine)))
 }
 
-/// Everything a run needs.
-pub fn open(loaded: &Loaded) -> anyhow::Result<Arc<Sync>> {
-    let settings = &loaded.settings;
-    let portals = rules::portals(settings)?;
+/// Everything a run needs, for this process alone.
+pub fn open_own(loaded: &Loaded) -> anyhow::Result<Arc<Sync>> {
     // Before the store: a secret that cannot be read is said without touching anything.
-    let mut sources = BTreeMap::new();
-    for (name, source) in &settings.sources {
-        let needed = rules::needed_attributes(name.as_str(), &portals);
-        let opened = sources::open(source, needed)
-            .with_context(|| format!("source '{}' cannot be opened", name.as_str()))?;
-        sources.insert(name.as_str().to_owned(), opened);
+    let parts = Parts::open(&loaded.settings)?;
+    Ok(parts.over(open_own_store(&loaded.settings)?, loaded))
+}
+
+/// Everything a run needs, over a store that is open already.
+pub fn open_over(store: Store, loaded: &Loaded) -> anyhow::Result<Arc<Sync>> {
+    Ok(Parts::open(&loaded.settings)?.over(store, loaded))
+}
+
+/// What the settings alone decide.
+struct Parts {
+    portals: Vec<crate::rules::Portal>,
+    sources: BTreeMap<String, Arc<dyn Source>>,
+}
+
+impl Parts {
+    fn open(settings: &Settings) -> anyhow::Result<Parts> {
+        let portals = rules::portals(settings)?;
+        let mut sources = BTreeMap::new();
+        for (name, source) in &settings.sources {
+            let needed = rules::needed_attributes(name.as_str(), &portals);
+            let opened = sources::open(source, needed)
+                .with_context(|| format!("source '{}' cannot be opened", name.as_str()))?;
+            sources.insert(name.as_str().to_owned(), opened);
+        }
+        Ok(Parts { portals, sources })
     }
-    let store = open_store(settings)?;
-    let local: Arc<dyn Target> = Arc::new(Local::new(store.clone()));
-    let targets: BTreeMap<String, Arc<dyn Target>> = settings
-        .targets
-        .keys()
-        .map(|name| (name.as_str().to_owned(), local.clone()))
-        .collect();
-    let fingerprints = settings
-        .portals
-        .keys()
-        .filter_map(|name| Some((name.as_str().to_owned(), settings.rules_fingerprint(name)?)))
-        .collect();
-    Ok(Arc::new(Sync {
-        rules: settings.sources.values().map(rules::source_rules).collect(),
-        sources,
-        portals,
-        targets,
-        limits: Limits {
-            max_deactivations: settings.safety.max_deactivations,
-            max_group_deletes: settings.safety.max_group_deletes,
-            max_membership_removals: settings.safety.max_membership_removals,
-        },
-        fingerprints,
-        scopes: settings
+
+    fn over(self, store: Store, loaded: &Loaded) -> Arc<Sync> {
+        let settings = &loaded.settings;
+        let local: Arc<dyn Target> = Arc::new(Local::new(store.clone()));
+        let targets: BTreeMap<String, Arc<dyn Target>> = settings
+            .targets
+            .keys()
+            .map(|name| (name.as_str().to_owned(), local.clone()))
+            .collect();
+        let fingerprints = settings
+            .portals
+            .keys()
+            .filter_map(|name| Some((name.as_str().to_owned(), settings.rules_fingerprint(name)?)));
+        let scopes = settings
             .sources
             .keys()
-            .filter_map(|name| Some((name.as_str().to_owned(), settings.scope_fingerprint(name)?)))
-            .collect(),
-        history: history_of(settings),
-        history_kept: settings.history.clone(),
-        audit: audit_of(settings),
-        audit_kept: settings.audit.clone(),
-        store,
-    }))
+            .filter_map(|name| Some((name.as_str().to_owned(), settings.scope_fingerprint(name)?)));
+        Arc::new(Sync {
+            rules: settings.sources.values().map(rules::source_rules).collect(),
+            sources: self.sources,
+            portals: self.portals,
+            targets,
+            limits: Limits {
+                max_deactivations: settings.safety.max_deactivations,
+                max_group_deletes: settings.safety.max_group_deletes,
+                max_membership_removals: settings.safety.max_membership_removals,
+            },
+            fingerprints: fingerprints.collect(),
+            scopes: scopes.collect(),
+            history: history_of(settings),
+            history_kept: settings.history.clone(),
+            audit: audit_of(settings),
+            audit_kept: settings.audit.clone(),
+            store,
+        })
+    }
 }
 
 fn audit_of(settings: &Settings) -> AuditLog {

@@ -16,7 +16,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
@@ -72,19 +72,18 @@ impl Mark {
     }
 }
 
-/// The log of one state directory. One process has it at a time, as it has the store.
+/// One process has the log at a time, as it has the store, and within it lines take turns: each
+/// reads where the one before it ended.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// The log of one state directory.
 pub struct AuditLog {
     place: PathBuf,
-    /// Where it ends; None until the first line of this process.
-    end: Mutex<Option<Mark>>,
 }
 
 impl AuditLog {
     pub fn new(place: PathBuf) -> AuditLog {
-        AuditLog {
-            place,
-            end: Mutex::new(None),
-        }
+        AuditLog { place }
     }
 
     /// Adds a line, durable when this returns, and says where the log ends now.
@@ -95,18 +94,12 @@ impl AuditLog {
         facts: impl Serialize,
     ) -> Result<Mark, AuditError> {
         let failed = self.failed("write");
-        let mut end = self
-            .end
-            .lock()
-            .expect("nothing panics while a line is added");
+        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         create_private(&self.place).map_err(&failed)?;
         let files = files(&self.place).map_err(self.failed("read"))?;
-        let last = match &*end {
-            Some(mark) => Some(mark.clone()),
-            None => match files.last() {
-                Some((_, file)) => self.last_line(file)?,
-                None => None,
-            },
+        let last = match files.last() {
+            Some((_, file)) => self.last_line(file)?,
+            None => None,
         };
         let seq = last.as_ref().map_or(1, |mark| mark.seq + 1);
         let before = last.map_or_else(|| NOTHING_BEFORE.to_owned(), |mark| mark.hash);
@@ -127,9 +120,7 @@ impl AuditLog {
             .map_err(&failed)?;
         out.write_all(line.as_bytes()).map_err(&failed)?;
         out.sync_all().map_err(&failed)?;
-        let mark = Mark { seq, hash };
-        *end = Some(mark.clone());
-        Ok(mark)
+        Ok(Mark { seq, hash })
     }
 
     /// The last line of the newest file. What a crash left behind it was never promised, and

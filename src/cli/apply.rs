@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::app;
-use crate::clock;
 use crate::config::Loaded;
 use crate::plan::report::{Format, json};
 use crate::plan::{Action, Plan};
-use crate::sync::{Intent, Order};
+use crate::sync::Intent;
 
 use super::progress::progress;
 use super::sync::exit_of;
@@ -28,15 +27,11 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         .with_context(|| format!("the plan {} cannot be read", args.file.display()))?;
     let saved = json::read_actions(std::io::BufReader::new(file))
         .with_context(|| format!("{} is not a saved plan", args.file.display()))?;
-    let sync = app::open(loaded)?;
+    let app = app::open(loaded)?;
     let intent = Intent::Exactly {
         digest: saved.digest.clone(),
     };
-    let run = {
-        let mut order = Order::new(saved.asked.clone(), intent, clock::now());
-        order.progress = progress();
-        sync.run(order).await?
-    };
+    let run = app.run(saved.asked.clone(), intent, progress()).await?;
     if run.moved {
         let shown: Vec<Action> = saved.actions().collect::<Result<_, _>>()?;
         show_moved(&shown, &run.plan)?;

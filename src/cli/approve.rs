@@ -1,13 +1,12 @@
 //! `rosterd approve`: releases a held run, exactly as shown and once.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
+use crate::answers::approval;
 use crate::app;
-use crate::clock;
 use crate::config::Loaded;
-use crate::plan::Status;
 use crate::plan::report::Format;
-use crate::sync::{Intent, Order};
+use crate::sync::Intent;
 
 use super::apply::show_moved;
 use super::progress::progress;
@@ -23,34 +22,15 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let sync = app::open(loaded)?;
-    let record = sync
-        .store
-        .run(&args.run)?
-        .with_context(|| format!("there is no run '{}'; 'rosterd runs' lists them", args.run))?;
-    if record.head.status != Status::Held {
-        bail!(
-            "run {} is not held: it is {}",
-            args.run,
-            record.head.status.as_str()
-        );
-    }
-    match sync.held()? {
-        Some(held) if held.head.run == args.run => {}
-        _ => bail!(
-            "run {} is held no longer: a later run took its place",
-            args.run
-        ),
-    }
+    let app = app::open(loaded)?;
+    let record = approval::waiting(app.store(), &args.run)?;
     // Only needed to say what moved; what is approved is told by the digest.
-    let shown = sync.history.read(&args.run)?;
+    let shown = app.history().read(&args.run)?;
     let intent = Intent::Approve {
         run: args.run.clone(),
         digest: record.head.digest.clone(),
     };
-    let mut order = Order::new(record.head.asked.clone(), intent, clock::now());
-    order.progress = progress();
-    let run = sync.run(order).await?;
+    let run = app.run(record.head.asked, intent, progress()).await?;
     let format = if args.format == Output::Json {
         Format::Json
     } else {

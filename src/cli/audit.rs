@@ -20,7 +20,7 @@ pub enum Args {
 
 pub fn run(args: &Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     let Args::Verify { format } = args;
-    let store = app::open_store(&loaded.settings)?;
+    let store = app::open_store(loaded)?.store;
     let mark = store.note(AUDIT_NOTE)?;
     let mark = mark.as_deref().and_then(Mark::from_text);
     let (audit, plans) = app::audit_places(&loaded.settings);

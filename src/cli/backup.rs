@@ -15,7 +15,7 @@ pub struct Args {
 }
 
 pub fn backup(args: &Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let store = app::open_store(&loaded.settings)?;
+    let store = app::open_store(loaded)?.store;
     let summary = room::write(store.engine(), &args.file)?;
     println!("{} rows written to {}", summary.rows, args.file.display());
     Ok(Exit::Done)
@@ -24,7 +24,8 @@ pub fn backup(args: &Args, loaded: &Loaded) -> anyhow::Result<Exit> {
 pub fn restore(args: &Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     // Before the store: a file that is no backup must not leave a new store behind.
     room::verify(&args.file)?;
-    let store = app::open_store(&loaded.settings)?;
+    // Its own: under a daemon that has runs to do no store stays empty for long.
+    let store = app::open_own_store(&loaded.settings)?;
     let summary = room::restore(store.engine(), &args.file)?;
     println!(
         "{} rows restored from {}",

@@ -14,20 +14,21 @@ pub struct Args {
 }
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let sync = app::open(loaded)?;
+    let app = app::open(loaded)?;
     let mut lines: Vec<(String, bool, String)> = vec![(
         "settings".to_owned(),
         true,
         "can be read, and fit together".to_owned(),
     )];
-    for (name, source) in &sync.sources {
-        for finding in source.check().await {
-            lines.push((format!("source {name}"), finding.ok, finding.text));
-        }
+    for (name, finding) in app.check().await? {
+        lines.push((format!("source {name}"), finding.ok, finding.text));
     }
-    for name in sync.targets.keys() {
-        let text = format!("the local store at {} is open", sync.store.engine().place());
-        lines.push((format!("target {name}"), true, text));
+    for name in loaded.settings.targets.keys() {
+        let text = format!(
+            "the local store at {} is open",
+            app.store().engine().place()
+        );
+        lines.push((format!("target {}", name.as_str()), true, text));
     }
     let ok = lines.iter().all(|(_, ok, _)| *ok);
     match args.format {

@@ -1,13 +1,9 @@
 //! `rosterd device`: an MDM portal's devices on a local target.
 
-use serde_json::json;
-
+use crate::answers::devices::{DeviceChange, DeviceOut, Mdm};
 use crate::app;
-use crate::config::{Loaded, PortalKind};
-use crate::directory::fold::fold;
+use crate::config::Loaded;
 use crate::store::Store;
-use crate::store::portals::LocalDevice;
-use crate::targets::local::Local;
 
 use super::sync::known_portal;
 use super::{Exit, Output, Usage, table};
@@ -42,20 +38,17 @@ pub enum Args {
     },
 }
 
-/// The store, for an MDM portal of the settings.
-pub fn open_mdm(loaded: &Loaded, portal: &str) -> anyhow::Result<Store> {
+/// An MDM portal of the settings.
+pub fn mdm<'a>(loaded: &'a Loaded, store: &'a Store, portal: &str) -> anyhow::Result<Mdm<'a>> {
     known_portal(loaded, portal)?;
-    if loaded.settings.portals[portal].kind != PortalKind::Mdm {
-        let kind = loaded.settings.portals[portal].kind;
-        return Err(Usage(format!(
-            "portal '{portal}' is a {kind}; only an mdm portal has devices and policies"
-        ))
-        .into());
-    }
-    app::open_store(&loaded.settings)
+    let portal = &loaded.settings.portals[portal];
+    let named = portal.policy.as_deref();
+    Mdm::new(store, portal.name.as_str(), portal.kind, named)
+        .map_err(|error| Usage(error.to_string()).into())
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
+    let store = app::open_store(loaded)?.store;
     match args {
         Args::Set {
             id,
@@ -64,68 +57,24 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             assigned_to,
             policy,
         } => {
-            let store = open_mdm(loaded, &portal)?;
-            let mut device = store.device(&portal, &id)?.unwrap_or_else(|| LocalDevice {
-                id: id.clone(),
-                name: id.clone(),
-                assigned_to: None,
-                policy: None,
-            });
-            if let Some(name) = name {
-                device.name = name;
-            }
-            if let Some(key) = assigned_to.map(|key| fold(&key)) {
-                if !key.is_empty() && store.local_account(&portal, &key)?.is_none() {
-                    anyhow::bail!(
-                        "portal '{portal}' has no account '{key}' to assign a device to; 'rosterd export accounts --portal {portal}' lists them"
-                    );
-                }
-                device.assigned_to = Some(key).filter(|key| !key.is_empty());
-            }
-            if let Some(policy) = policy {
-                let known = store.policies(&portal)?.contains(&policy)
-                    || loaded.settings.portals[portal.as_str()].policy.as_deref() == Some(&policy);
-                if !policy.is_empty() && !known {
-                    anyhow::bail!(
-                        "portal '{portal}' has no policy '{policy}'; make it with 'rosterd policy set {policy} --portal {portal}'"
-                    );
-                }
-                device.policy = Some(policy).filter(|policy| !policy.is_empty());
-            }
-            Local::new(store).set_device(&portal, &device)?;
+            let change = DeviceChange {
+                name,
+                assigned_to,
+                policy,
+            };
+            mdm(loaded, &store, &portal)?.set_device(&id, change)?;
         }
-        Args::Remove { id, portal } => {
-            let store = open_mdm(loaded, &portal)?;
-            if !Local::new(store).remove_device(&portal, &id)? {
-                anyhow::bail!("portal '{portal}' has no device '{id}'");
-            }
-        }
-        Args::List { portal, format } => {
-            let store = open_mdm(loaded, &portal)?;
-            print(&store, &portal, format)?;
-        }
+        Args::Remove { id, portal } => mdm(loaded, &store, &portal)?.remove_device(&id)?,
+        Args::List { portal, format } => print(&mdm(loaded, &store, &portal)?, format)?,
     }
     Ok(Exit::Done)
 }
 
 /// Prints a portal's devices: for this command and for `export devices`.
-pub fn print(store: &Store, portal: &str, format: Output) -> anyhow::Result<()> {
-    let devices: Vec<LocalDevice> = store.devices(portal).collect::<Result<_, _>>()?;
+pub fn print(mdm: &Mdm<'_>, format: Output) -> anyhow::Result<()> {
+    let devices: Vec<DeviceOut> = mdm.devices(None).collect::<Result<_, _>>()?;
     match format {
-        Output::Json => {
-            let devices: Vec<_> = devices
-                .iter()
-                .map(|device| {
-                    json!({
-                        "id": device.id,
-                        "name": device.name,
-                        "assigned_to": device.assigned_to,
-                        "policy": device.policy,
-                    })
-                })
-                .collect();
-            println!("{:#}", json!(devices));
-        }
+        Output::Json => println!("{}", serde_json::to_string_pretty(&devices)?),
         Output::Text => {
             let rows: Vec<Vec<String>> = devices
                 .into_iter()

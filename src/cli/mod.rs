@@ -13,6 +13,7 @@ mod export;
 mod plan;
 mod policy;
 mod progress;
+mod run;
 mod runs;
 mod status;
 mod sync;
@@ -57,6 +58,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// The daemon: runs when they are due, and until it is told to stop.
+    Run,
     /// One run: fetch, diff, decide, review, remember, apply.
     Sync(sync::Args),
     /// The dry-run report: what a sync would do, and why.
@@ -145,7 +148,7 @@ pub async fn run() -> ExitCode {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    match dispatch(cli.command, &loaded).await {
+    match dispatch(cli.command, &loaded, cli.config).await {
         Ok(exit) => ExitCode::from(exit as u8),
         // Who reads only the head of a report has what they wanted.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -165,8 +168,9 @@ pub async fn run() -> ExitCode {
     }
 }
 
-async fn dispatch(command: Command, loaded: &Loaded) -> anyhow::Result<Exit> {
+async fn dispatch(command: Command, loaded: &Loaded, files: Vec<PathBuf>) -> anyhow::Result<Exit> {
     match command {
+        Command::Run => run::run(loaded, files).await,
         Command::Sync(args) => sync::run(args, loaded).await,
         Command::Plan(args) => plan::run(args, loaded).await,
         Command::Apply(args) => apply::run(args, loaded).await,

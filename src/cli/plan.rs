@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 
 use crate::app;
-use crate::clock;
 use crate::config::Loaded;
 use crate::plan::Plan;
 use crate::plan::report::{self, Format, Style};
-use crate::sync::{Intent, Order};
+use crate::sync::Intent;
 
 use super::Exit;
 use super::progress::progress;
@@ -32,12 +31,8 @@ pub struct Args {
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     let asked = args.ask.asked(loaded)?;
-    let sync = app::open(loaded)?;
-    let run = {
-        let mut order = Order::new(asked, Intent::Preview, clock::now());
-        order.progress = progress();
-        sync.run(order).await?
-    };
+    let app = app::open(loaded)?;
+    let run = app.run(asked, Intent::Preview, progress()).await?;
     if let Some(file) = &args.out {
         save(&run.plan, file)?;
     }

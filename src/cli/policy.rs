@@ -1,11 +1,9 @@
 //! `rosterd policy`: an MDM portal's policies on a local target.
 
-use serde_json::json;
-
+use crate::app;
 use crate::config::Loaded;
-use crate::targets::local::Local;
 
-use super::device::open_mdm;
+use super::device::mdm;
 use super::{Exit, Output, table};
 
 #[derive(clap::Subcommand)]
@@ -32,46 +30,21 @@ pub enum Args {
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
+    let store = app::open_store(loaded)?.store;
     match args {
         Args::Set { name, portal } => {
-            let store = open_mdm(loaded, &portal)?;
-            Local::new(store).set_policy(&portal, &name)?;
+            mdm(loaded, &store, &portal)?.set_policy(&name)?;
         }
-        Args::Remove { name, portal } => {
-            let store = open_mdm(loaded, &portal)?;
-            for device in store.devices(&portal) {
-                let device = device?;
-                if device.policy.as_deref() == Some(&name) {
-                    anyhow::bail!(
-                        "device '{}' is under policy '{name}'; move it first",
-                        device.id
-                    );
-                }
-            }
-            if loaded.settings.portals[portal.as_str()].policy.as_deref() == Some(&name) {
-                anyhow::bail!(
-                    "the settings of portal '{portal}' name policy '{name}'; change them first"
-                );
-            }
-            if !Local::new(store).remove_policy(&portal, &name)? {
-                anyhow::bail!("portal '{portal}' has no policy '{name}'");
-            }
-        }
+        Args::Remove { name, portal } => mdm(loaded, &store, &portal)?.remove_policy(&name)?,
         Args::List { portal, format } => {
-            let store = open_mdm(loaded, &portal)?;
-            let mut policies = store.policies(&portal)?;
-            policies.extend(loaded.settings.portals[portal.as_str()].policy.clone());
+            let policies = mdm(loaded, &store, &portal)?.policies()?;
             match format {
-                Output::Json => {
-                    let policies: Vec<_> = policies
-                        .iter()
-                        .map(|name| json!({ "name": name }))
-                        .collect();
-                    println!("{:#}", json!(policies));
-                }
+                Output::Json => println!("{}", serde_json::to_string_pretty(&policies)?),
                 Output::Text => {
-                    let rows: Vec<Vec<String>> =
-                        policies.into_iter().map(|name| vec![name]).collect();
+                    let rows: Vec<Vec<String>> = policies
+                        .into_iter()
+                        .map(|policy| vec![policy.name])
+                        .collect();
                     table::print(&["policy"], &rows);
                 }
             }

@@ -1,11 +1,11 @@
 //! `rosterd status`: per source what the last runs left, and what waits.
 
-use serde_json::json;
+use std::collections::BTreeMap;
 
+use crate::answers;
 use crate::app;
 use crate::clock;
 use crate::config::Loaded;
-use crate::plan::Status;
 
 use super::{Exit, Output, table};
 
@@ -16,89 +16,65 @@ pub struct Args {
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let store = app::open_store(&loaded.settings)?;
-    let now = clock::now();
-    let mut rows = Vec::new();
-    let mut sources = serde_json::Map::new();
-    for name in loaded.settings.sources.keys() {
-        let state = store.source_state(name.as_str())?;
-        let age = state
-            .last_complete
-            .map(|then| now.duration_since(then).as_secs());
-        rows.push(vec![
-            name.as_str().to_owned(),
-            state
-                .last_run
-                .map_or("never".to_owned(), |then| then.to_string()),
-            age.map_or("unknown".to_owned(), |age| format!("{age} s")),
-            state.users.to_string(),
-            state.groups.to_string(),
-            state.failures.to_string(),
-            state.last_error.clone().unwrap_or_default(),
-        ]);
-        sources.insert(
-            name.as_str().to_owned(),
-            json!({
-                "last_run": state.last_run,
-                "last_complete": state.last_complete,
-                "last_full": state.last_full,
-                "cursor_age_seconds": age,
-                "users": state.users,
-                "groups": state.groups,
-                "failures": state.failures,
-                "last_error": state.last_error,
-                // Nothing runs by itself in this version.
-                "next_run": null,
-            }),
-        );
-    }
-    let held_run = store.note("held_run")?.filter(|run| !run.is_empty());
-    let held: Vec<String> = match held_run {
-        Some(run) => store
-            .run(&run)?
-            .filter(|record| record.head.status == Status::Held)
-            .map(|record| record.head.run)
-            .into_iter()
-            .collect(),
-        None => Vec::new(),
+    let app::Opened { store, daemon } = app::open_store(loaded)?;
+    let planned = match &daemon {
+        Some(daemon) => daemon.planned()?,
+        // Nothing runs by itself.
+        None => BTreeMap::new(),
     };
-    let marks = store.marks()?;
-    let owed = marks.iter().filter(|(.., mark)| mark.attempts > 0).count();
-    let quarantined = store.quarantined()?.len();
+    let sources = loaded.settings.sources.keys().map(|name| name.as_str());
+    let next_run = |source: &str| planned.get(source).copied();
+    let status = answers::status::status(&store, sources, next_run, clock::now())?;
     match args.format {
-        Output::Json => println!(
-            "{:#}",
-            json!({
-                "sources": sources,
-                "held": held,
-                "owed": owed,
-                "watched": marks.len() - owed,
-                "quarantined": quarantined,
-                "store_bytes": store.engine().size_on_disk(),
-            })
-        ),
-        Output::Text => {
-            let heading = [
-                "source",
-                "last run",
-                "complete since",
-                "users",
-                "groups",
-                "failures",
-                "error",
-            ];
-            table::print(&heading, &rows);
-            println!();
-            println!(
-                "owed: {owed}, watched: {}, quarantined: {quarantined}",
-                marks.len() - owed
-            );
-            for run in &held {
-                println!(
-                    "held: {run} (see 'rosterd runs {run}', release with 'rosterd approve {run}')"
-                );
-            }
-        }
+        Output::Json => println!("{}", serde_json::to_string_pretty(&status)?),
+        Output::Text => print(&status),
     }
     Ok(Exit::Done)
+}
+
+fn print(status: &answers::status::Status) {
+    let rows: Vec<Vec<String>> = status
+        .sources
+        .iter()
+        .map(|(name, source)| {
+            vec![
+                name.clone(),
+                source
+                    .last_run
+                    .map_or("never".to_owned(), |then| then.to_string()),
+                source
+                    .cursor_age_seconds
+                    .map_or("unknown".to_owned(), |age| format!("{age} s")),
+                source.users.to_string(),
+                source.groups.to_string(),
+                match source.quarantined {
+                    Some(_) => format!("{} (quarantined)", source.failures),
+                    None => source.failures.to_string(),
+                },
+                source
+                    .next_run
+                    .map_or("-".to_owned(), |then| then.to_string()),
+                source.last_error.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let heading = [
+        "source",
+        "last run",
+        "complete since",
+        "users",
+        "groups",
+        "failures",
+        "next run",
+        "error",
+    ];
+    table::print(&heading, &rows);
+    println!();
+    println!(
+        "owed: {}, watched: {}, quarantined: {}",
+        status.owed, status.watched, status.quarantined
+    );
+    for run in &status.held {
+        println!("held: {run} (see 'rosterd runs {run}', release with 'rosterd approve {run}')");
+    }
 }

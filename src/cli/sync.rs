@@ -1,11 +1,11 @@
 //! `rosterd sync`: one run.
 
+use crate::answers;
 use crate::app;
-use crate::clock;
 use crate::config::Loaded;
 use crate::plan::report::Format;
 use crate::plan::{Asked, Plan, SourceStatus, Status};
-use crate::sync::{Intent, Order};
+use crate::sync::Intent;
 
 use super::progress::progress;
 use super::{Exit, Output, plan};
@@ -81,18 +81,7 @@ fn known<'a>(
     names: impl Iterator<Item = &'a str>,
     name: &str,
 ) -> Result<(), super::Usage> {
-    let names: Vec<&str> = names.collect();
-    if names.contains(&name) {
-        return Ok(());
-    }
-    let there = if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    };
-    Err(super::Usage(format!(
-        "there is no {what} '{name}' in the settings; there is {there}"
-    )))
+    answers::known(what, names, name).map_err(|error| super::Usage(error.to_string()))
 }
 
 pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
@@ -101,17 +90,13 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         Output::Text => Format::Text,
         Output::Json => Format::Json,
     };
-    let sync = app::open(loaded)?;
+    let app = app::open(loaded)?;
     let intent = if args.dry_run {
         Intent::Preview
     } else {
         Intent::Apply
     };
-    let run = {
-        let mut order = Order::new(asked, intent, clock::now());
-        order.progress = progress();
-        sync.run(order).await?
-    };
+    let run = app.run(asked, intent, progress()).await?;
     plan::print(&run.plan, format)?;
     Ok(exit_of(&run.plan))
 }

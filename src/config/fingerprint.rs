@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::names::{PortalName, SourceName};
 use super::portals::Portal;
 use super::sources::{Graph, Okta, Scope, Source, SourceKind};
-use super::{Settings, duration};
+use super::{Loaded, Settings, duration};
 
 impl Settings {
     /// The digest, in hex, of a portal's rules together with the scopes of its sources.
@@ -30,6 +30,14 @@ impl Settings {
         self.sources
             .get(source)
             .map(|source| digest(&facts_of_source(source)))
+    }
+}
+
+impl Loaded {
+    /// The digest, in hex, of all settings in force, secrets not included: two programs with
+    /// the same one were told the same.
+    pub fn fingerprint(&self) -> String {
+        digest(&self.shown)
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Server {
     pub public_url: Option<Url>,
     /// Bearer token of everything under `/api`. Default: none, which keeps it closed.
     pub admin_token: Option<Secret>,
+    /// Open `/api` to everybody on this machine, where there is no token and `listen` is a
+    /// loopback address. Default: no.
+    pub insecure_no_auth: bool,
     /// Serve HTTPS. Default: none, plain HTTP behind a proxy.
     pub tls: Option<Tls>,
 }
@@ -33,10 +36,29 @@ pub struct Tls {
 
 impl Server {
     pub(super) fn read(section: &mut Section) -> Option<Self> {
+        let listen: SocketAddr =
+            section.read("listen", |text| text.parse().map_err(|_| String::new()))?;
+        let insecure_no_auth = section.flag("insecure_no_auth").unwrap_or(false);
+        if insecure_no_auth {
+            let key = section.key("insecure_no_auth");
+            let listens = section.key("listen");
+            let token = section.key("admin_token");
+            if !listen.ip().is_loopback() {
+                let message = format!(
+                    "'{key}' is for a loopback address only, and '{listens}' is {listen}; set '{token}' instead"
+                );
+                section.refuse("insecure_no_auth", message);
+            }
+            if section.gives("admin_token") {
+                let message = format!("'{key}' and '{token}' exclude each other; remove one");
+                section.refuse("insecure_no_auth", message);
+            }
+        }
         Some(Self {
-            listen: section.read("listen", |text| text.parse().map_err(|_| String::new()))?,
+            listen,
             public_url: section.read("public_url", address::web),
             admin_token: section.secret("admin_token"),
+            insecure_no_auth,
             tls: pair(section, "tls.cert", "tls.key").map(|(cert, key)| Tls { cert, key }),
         })
     }

@@ -9,6 +9,7 @@ pub mod okta;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::directory::{Change, Collection, Cursor, GroupId, Member, User, UserId};
@@ -65,7 +66,7 @@ impl FetchError {
 }
 
 /// One line of `rosterd check`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Finding {
     pub ok: bool,
     /// What was tried, and when it failed what is missing and how to mend it.

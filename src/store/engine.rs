@@ -12,6 +12,8 @@ use std::fmt;
 use std::io;
 use std::ops::Deref;
 
+use serde::{Deserialize, Serialize};
+
 use super::{KeyRange, Tree};
 
 /// How many operations of one tree a bulk write hands to the engine at a time.
@@ -55,6 +57,12 @@ impl AsRef<[u8]> for Value {
     }
 }
 
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Value(bytes.into())
+    }
+}
+
 impl From<&[u8]> for Value {
     fn from(bytes: &[u8]) -> Self {
         Value(bytes.into())
@@ -68,7 +76,7 @@ impl fmt::Debug for Value {
 }
 
 /// One change to one key.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Op {
     /// Tree, key, value.
     Put(Tree, Vec<u8>, Vec<u8>),
@@ -217,6 +225,19 @@ pub enum EngineError {
 
     #[error("a transaction of {ops} operations is more than the {TRANSACTION_OPS} allowed")]
     TransactionTooLarge { ops: usize },
+
+    /// The daemon that holds the store says so, in its own words.
+    #[error("{0}")]
+    Told(String),
+
+    #[error(
+        "the daemon that holds the store at {place} no longer answers; look whether it runs, then try again"
+    )]
+    DaemonGone {
+        place: String,
+        #[source]
+        cause: io::Error,
+    },
 
     #[error("could not {doing} the store at {place}")]
     Io {

@@ -2,7 +2,8 @@
 //!
 //! At the bottom is one narrow trait, [`Engine`]: named ordered maps of bytes, with bulk
 //! writes, small transactions and a flush that keeps its promise. [`SledEngine`] is the one
-//! daemons run on, [`MemoryEngine`] the one tests run on; both pass the same claims in
+//! daemons run on, [`MemoryEngine`] the one tests run on, [`RemoteEngine`] one that a daemon
+//! holds; all pass the same claims in
 //! `conformance.rs`, and so must any engine that follows. Nothing outside this room knows
 //! which engine it is, and no engine's type is in a signature.
 //!
@@ -18,9 +19,11 @@ mod members;
 mod memory;
 pub mod portals;
 mod range;
+pub mod remote;
 pub mod rows;
 pub mod runs;
 mod sled;
+mod spool;
 mod tree;
 
 #[cfg(test)]
@@ -31,6 +34,7 @@ pub use engine::{Engine, EngineError, Entry, Op, Scan, Snapshot, Value};
 pub use format::FORMAT;
 pub use memory::MemoryEngine;
 pub use range::KeyRange;
+pub use remote::RemoteEngine;
 pub use runs::RunRecord;
 pub use sled::{DEFAULT_CACHE_BYTES, SledEngine};
 pub use tree::Tree;

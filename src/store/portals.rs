@@ -37,11 +37,16 @@ impl Store {
     }
 
     pub fn links(&self, portal: &str) -> impl Iterator<Item = Result<Link, StoreError>> + '_ {
-        self.scan_rows(
-            Tree::Links,
-            KeyRange::prefix(rows::of_source(portal)),
-            "link",
-        )
+        self.links_after(portal, None)
+    }
+
+    /// By key, those after `after` if one is given.
+    pub fn links_after(
+        &self,
+        portal: &str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = Result<Link, StoreError>> + '_ {
+        self.scan_rows(Tree::Links, page(portal, after), "link")
     }
 
     pub fn has_links(&self) -> Result<bool, StoreError> {
@@ -102,11 +107,16 @@ impl Store {
         &self,
         portal: &str,
     ) -> impl Iterator<Item = Result<LocalAccount, StoreError>> + '_ {
-        self.scan_rows(
-            Tree::Accounts,
-            KeyRange::prefix(rows::of_source(portal)),
-            "account",
-        )
+        self.local_accounts_after(portal, None)
+    }
+
+    /// By key, those after `after` if one is given.
+    pub fn local_accounts_after(
+        &self,
+        portal: &str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = Result<LocalAccount, StoreError>> + '_ {
+        self.scan_rows(Tree::Accounts, page(portal, after), "account")
     }
 
     pub fn local_group(
@@ -141,11 +151,16 @@ impl Store {
         &self,
         portal: &str,
     ) -> impl Iterator<Item = Result<LocalDevice, StoreError>> + '_ {
-        self.scan_rows(
-            Tree::Devices,
-            KeyRange::prefix(rows::of_source(portal)),
-            "device",
-        )
+        self.devices_after(portal, None)
+    }
+
+    /// By key, those after `after` if one is given.
+    pub fn devices_after(
+        &self,
+        portal: &str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = Result<LocalDevice, StoreError>> + '_ {
+        self.scan_rows(Tree::Devices, page(portal, after), "device")
     }
 
     pub fn policies(&self, portal: &str) -> Result<BTreeSet<String>, StoreError> {
@@ -155,6 +170,15 @@ impl Store {
             "policy",
         )
         .collect()
+    }
+}
+
+/// The rows of a portal, those after a key if one is given.
+fn page(portal: &str, after: Option<&str>) -> KeyRange {
+    let all = KeyRange::prefix(rows::of_source(portal));
+    match after {
+        Some(key) => all.after(&rows::of_portal(portal, key)),
+        None => all,
     }
 }
 

@@ -57,6 +57,18 @@ pub struct SourceState {
     pub last_error: Option<String>,
 }
 
+/// How many failures in a row quarantine a source: five, so that a bad hour is none yet. It is
+/// still tried, and said to need somebody's eye.
+pub const QUARANTINED_AFTER: u32 = 5;
+
+impl SourceState {
+    /// Why the source is quarantined, if it is.
+    pub fn quarantined(&self) -> Option<&str> {
+        (self.failures >= QUARANTINED_AFTER)
+            .then(|| self.last_error.as_deref().unwrap_or("it could not be read"))
+    }
+}
+
 /// Somebody to look at again: an action is owed, a grace period runs, or something was spared.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Mark {

@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::{KeyWriter, encode};
+use super::codec::{KeyWriter, decode, encode};
 use super::rows::VERSION;
-use super::{KeyRange, Op, Tree};
+use super::{Op, Tree};
 use super::{Store, StoreError};
-use crate::plan::Head;
+use crate::plan::{Head, Status};
 
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -17,18 +17,46 @@ pub struct RunRecord {
 impl Store {
     /// Runs, the newest first.
     pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
-        let mut runs: Vec<RunRecord> = self
-            .scan_rows::<String>(Tree::Runs, KeyRange::all(), "run")
-            .map(|json| read(&json?))
-            .collect::<Result<_, _>>()?;
-        runs.reverse();
-        Ok(runs)
+        self.runs_before(None).collect()
+    }
+
+    /// The runs before one, the newest first; None: before none, so all. Each is read when it
+    /// is asked for.
+    pub fn runs_before(
+        &self,
+        run: Option<&str>,
+    ) -> impl Iterator<Item = Result<RunRecord, StoreError>> + '_ {
+        // No run id begins with the highest character, and none sorts above it.
+        let mut place = Some(run.map_or_else(|| key("\u{10FFFF}"), key));
+        std::iter::from_fn(move || {
+            let mut below = place.take()?;
+            // Every key ends with the same byte: without it, it is just below itself.
+            below.pop();
+            match self.engine().last_before(Tree::Runs, &below) {
+                Ok(found) => {
+                    let (key, value) = found?;
+                    place = Some(key.into_vec());
+                    let row = decode::<String>(&value, "run", VERSION);
+                    Some(row.map_err(Into::into).and_then(|json| read(&json)))
+                }
+                Err(error) => Some(Err(error.into())),
+            }
+        })
     }
 
     pub fn run(&self, id: &str) -> Result<Option<RunRecord>, StoreError> {
         self.row::<String>(Tree::Runs, &key(id), "run")?
             .map(|json| read(&json))
             .transpose()
+    }
+
+    /// The held run that waits for approval.
+    pub fn held_run(&self) -> Result<Option<RunRecord>, StoreError> {
+        let Some(run) = self.note("held_run")?.filter(|run| !run.is_empty()) else {
+            return Ok(None);
+        };
+        let record = self.run(&run)?;
+        Ok(record.filter(|record| record.head.status == Status::Held))
     }
 }
 

@@ -1,9 +1,11 @@
 //! The maps a store is made of.
 
+use serde::{Deserialize, Serialize};
+
 /// A named ordered map.
 ///
 /// The names are on disk: a variant may be added or moved, but a name is for ever.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub enum Tree {
     /// Cursors, counters, the format stamp.
     Meta,

@@ -72,7 +72,7 @@ impl Sync {
         if pruned.is_some_and(|at| now.duration_since(at) < PRUNING && at <= now) {
             return Ok(());
         }
-        let held = self.held()?.map(|record| record.head.run);
+        let held = self.store.held_run()?.map(|record| record.head.run);
         let too_old = |at: Timestamp| {
             now.duration_since(at).unsigned_abs() > self.history_kept.keep && at < now
         };

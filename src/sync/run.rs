@@ -22,12 +22,11 @@ use crate::config::Retention;
 use crate::plan::guard::{Limits, review};
 use crate::plan::{Asked, LinkState, Mode, Plan, Status};
 use crate::rules::{MATCH_KINDS, MatchOn, Portal, SourceRules};
-use crate::sources::{Ask, Source};
+use crate::sources::{Ask, Finding, Source};
 use crate::store::Store;
 use crate::store::directory as rows_of;
 use crate::store::portals::put_link;
 use crate::store::rows::Quarantined;
-use crate::store::runs::RunRecord;
 use crate::targets::Target;
 
 /// An unreadable record is tried again with every round that names it, and said to be at
@@ -130,6 +129,17 @@ impl Sync {
             true => self.rules.iter().map(|rules| rules.name.clone()).collect(),
             false => asked.sources.clone(),
         }
+    }
+
+    /// Tests every source's connection: its name, and a finding.
+    pub async fn check(&self) -> Vec<(String, Finding)> {
+        let mut findings = Vec::new();
+        for (name, source) in &self.sources {
+            for finding in source.check().await {
+                findings.push((name.clone(), finding));
+            }
+        }
+        findings
     }
 
     /// The kinds of match key in use.
@@ -264,7 +274,7 @@ impl Sync {
 
     /// Keeps a held plan, and nothing else. One that came out the same again keeps its id.
     fn hold(&self, plan: &mut Plan, order: &Order) -> Result<(), RunError> {
-        if let Some(held) = self.held()?
+        if let Some(held) = self.store.held_run()?
             && held.head.digest == plan.head.digest
         {
             plan.head.run = held.head.run;
@@ -275,15 +285,6 @@ impl Sync {
         self.store
             .write(vec![rows_of::put_note("held_run", &plan.head.run)])?;
         Ok(self.store.flush()?)
-    }
-
-    /// The held run that waits for approval.
-    pub fn held(&self) -> Result<Option<RunRecord>, RunError> {
-        let Some(run) = self.store.note("held_run")?.filter(|run| !run.is_empty()) else {
-            return Ok(None);
-        };
-        let record = self.store.run(&run)?;
-        Ok(record.filter(|record| record.head.status == Status::Held))
     }
 
     /// Moves the cursors, now that every row is durable.

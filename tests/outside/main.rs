@@ -5,16 +5,21 @@
 
 mod chance;
 mod oracle;
+mod served;
+mod service;
 mod settings;
 mod world;
 
 mod audit;
 mod commands;
+mod control;
+mod daemon;
 mod dry_run;
 mod errors;
 mod faults;
 mod guard;
 mod history;
+mod http;
 mod kinds;
 mod sign_in;
 mod throttle;

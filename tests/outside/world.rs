@@ -28,7 +28,7 @@ pub struct Said {
 }
 
 impl Said {
-    fn from(output: Output) -> Said {
+    pub fn from(output: Output) -> Said {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
         let said = Said {
             // A signal counts below zero.

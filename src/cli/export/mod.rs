@@ -2,12 +2,12 @@
 //! them.
 
 mod directory;
-mod portal;
 
 use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
+use crate::answers::portal;
 use crate::app;
 use crate::config::Loaded;
 
@@ -30,6 +30,15 @@ pub struct Args {
     format: Output,
 }
 
+impl Args {
+    fn place(&self) -> portal::From {
+        match self.from_target {
+            true => portal::From::Target,
+            false => portal::From::Links,
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
     Users,
@@ -42,7 +51,7 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     match (args.what, &args.source, &args.portal) {
         (What::Users | What::Groups, Some(source), None) => {
             known_source(loaded, source)?;
-            let store = app::open_store(&loaded.settings)?;
+            let store = app::open_store(loaded)?.store;
             match args.what {
                 What::Users => print(args.format, USER_COLUMNS, directory::users(&store, source)?)?,
                 _ => print(
@@ -54,15 +63,16 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         }
         (What::Accounts | What::Groups | What::Devices, None, Some(portal)) => {
             known_portal(loaded, portal)?;
-            let store = app::open_store(&loaded.settings)?;
+            let store = app::open_store(loaded)?.store;
             match args.what {
-                What::Devices => device::print(&store, portal, args.format)?,
+                What::Devices => device::print(&device::mdm(loaded, &store, portal)?, args.format)?,
                 What::Accounts => {
-                    let rows = portal::accounts(&store, portal, args.from_target)?;
+                    let rows = portal::accounts(&store, portal, args.place(), None)?;
                     print(args.format, ACCOUNT_COLUMNS, rows)?;
                 }
                 _ => {
-                    let rows = portal::portal_groups(&store, portal, args.from_target)?;
+                    let (rows, _) = portal::groups(&store, portal, args.place(), None, usize::MAX)?;
+                    let rows = rows.into_iter().map(Ok::<_, anyhow::Error>);
                     print(args.format, PORTAL_GROUP_COLUMNS, rows)?;
                 }
             }
@@ -82,16 +92,16 @@ const ACCOUNT_COLUMNS: &[&str] = &["key", "displayName", "role", "active", "depa
 const PORTAL_GROUP_COLUMNS: &[&str] = &["displayName", "externalId"];
 
 /// Prints rows one at a time: a directory need not fit into memory to be printed.
-fn print<T: Serialize>(
+fn print<T: Serialize, E: Into<anyhow::Error>>(
     format: Output,
     columns: &[&str],
-    rows: impl Iterator<Item = anyhow::Result<T>>,
+    rows: impl Iterator<Item = Result<T, E>>,
 ) -> anyhow::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     if format == Output::Text {
         let mut cells = Vec::new();
         for row in rows {
-            let row = serde_json::to_value(row?)?;
+            let row = serde_json::to_value(row.map_err(Into::into)?)?;
             cells.push(
                 columns
                     .iter()
@@ -109,7 +119,7 @@ fn print<T: Serialize>(
     out.write_all(b"[")?;
     for (number, row) in rows.enumerate() {
         out.write_all(if number == 0 { b"\n  " } else { b",\n  " })?;
-        serde_json::to_writer(&mut out, &row?)?;
+        serde_json::to_writer(&mut out, &row.map_err(Into::into)?)?;
     }
     out.write_all(b"\n]\n")?;
     Ok(out.flush()?)

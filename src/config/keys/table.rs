@@ -28,6 +28,7 @@ keys! {
     "server.listen" Listen = "127.0.0.1:8480", "Address and port the daemon serves HTTP on.";
     "server.public_url" Url = optional, "How the world reaches the daemon; needed for notifications and SCIM sources.";
     "server.admin_token" Secret = optional, "Bearer token of everything under `/api`; without it that part stays closed.";
+    "server.insecure_no_auth" Flag = false, "Open `/api` and the console to everybody on this machine, without a token; on a loopback address only.";
     "server.tls.cert" Path = optional, "Certificate chain (PEM) to serve HTTPS with; needs `key`.";
     "server.tls.key" Path = optional, "Private key (PEM) of that certificate.";
 

@@ -1,12 +1,13 @@
 //! Who may run when: wishes that join, sources that do not wait for each other.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::world::*;
 use crate::plan::{Asked, SourceStatus, Status};
-use crate::sync::{Busy, Conductor, Intent, RunError, Ticket};
+use crate::sync::{Busy, Conductor, Intent, Order, Progress, RunError, Step, Stop, Ticket};
 
 const PORTAL: &str = r#"
 [portals.store]
@@ -202,4 +203,40 @@ async fn every_run_is_told_to_who_watches() {
     assert_eq!(status(ticket).await, Status::Applied);
     let finished = tokio::time::timeout(SOON, runs.recv()).await.unwrap();
     assert_eq!(finished.unwrap().run, run);
+}
+
+/// Asks for a stop once so many actions are done.
+struct StopsAt(u64, Stop);
+
+impl Progress for StopsAt {
+    fn step(&self, step: Step) {
+        if matches!(step, Step::Applied { actions, .. } if actions >= self.0) {
+            self.1.ask();
+        }
+    }
+}
+
+#[test]
+fn a_stop_while_applying_keeps_what_is_owed_and_the_next_run_goes_on() {
+    let world = World::new(PORTAL, r#"scope = "all""#);
+    for number in 0..3000 {
+        let id = format!("u{number:04}");
+        let person = user(&id, &id);
+        world.company("a").users.insert(id, person);
+    }
+    let stop = Stop::default();
+    let mut order = Order::new(Asked::default(), Intent::Apply, world.now);
+    order.progress = Arc::new(StopsAt(1024, stop.clone()));
+    order.stop = stop;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let plan = runtime.block_on(world.sync.run(order)).unwrap().plan;
+    assert_eq!(plan.head.status, Status::PartlyApplied);
+    let tally = plan.tally().unwrap();
+    assert!(tally.done >= 1000 && tally.skipped >= 1000, "{tally:?}");
+    assert_eq!(tally.failed, 0);
+    let done = world.links("store").len() as u64;
+    assert_eq!(done, tally.done);
+    let rest = world.settle();
+    assert_eq!(rest.action_count(), 3000 - done);
+    world.assert_target_agrees();
 }

@@ -1,0 +1,201 @@
+//! The devices and policies of an MDM portal on a local target, which are kept by hand: what
+//! there is, and what may be changed.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::AnswerError;
+use crate::config::PortalKind;
+use crate::directory::fold::fold;
+use crate::store::Store;
+use crate::store::portals::LocalDevice;
+use crate::targets::local::Local;
+
+/// A device as it is shown.
+#[derive(Serialize, ToSchema)]
+pub struct DeviceOut {
+    pub id: String,
+    pub name: String,
+    /// The key of the account it is assigned to.
+    pub assigned_to: Option<String>,
+    pub policy: Option<String>,
+}
+
+impl From<LocalDevice> for DeviceOut {
+    fn from(device: LocalDevice) -> DeviceOut {
+        let LocalDevice {
+            id,
+            name,
+            assigned_to,
+            policy,
+        } = device;
+        DeviceOut {
+            id,
+            name,
+            assigned_to,
+            policy,
+        }
+    }
+}
+
+/// A policy as it is shown.
+#[derive(Serialize, ToSchema)]
+pub struct PolicyOut {
+    pub name: String,
+}
+
+/// What is to change of a device. None leaves it as it is; an empty text takes it away.
+#[derive(Default)]
+pub struct DeviceChange {
+    pub name: Option<String>,
+    pub assigned_to: Option<String>,
+    pub policy: Option<String>,
+}
+
+/// Whether something was there before it was set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Before {
+    There,
+    New,
+}
+
+/// An MDM portal.
+pub struct Mdm<'a> {
+    store: &'a Store,
+    portal: &'a str,
+    /// The policy that the settings name.
+    named: Option<&'a str>,
+}
+
+impl<'a> Mdm<'a> {
+    pub fn new(
+        store: &'a Store,
+        portal: &'a str,
+        kind: PortalKind,
+        named: Option<&'a str>,
+    ) -> Result<Mdm<'a>, AnswerError> {
+        if kind != PortalKind::Mdm {
+            return Err(AnswerError::NotThere(format!(
+                "portal '{portal}' is a {kind}; only an mdm portal has devices and policies"
+            )));
+        }
+        Ok(Mdm {
+            store,
+            portal,
+            named,
+        })
+    }
+
+    /// Devices by id, those after `after` if one is given.
+    pub fn devices(
+        &self,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = Result<DeviceOut, AnswerError>> + '_ {
+        let found = self.store.devices_after(self.portal, after);
+        found.map(|device| Ok(device?.into()))
+    }
+
+    /// Policies by name, with the one that the settings name.
+    pub fn policies(&self) -> Result<Vec<PolicyOut>, AnswerError> {
+        let mut names = self.store.policies(self.portal)?;
+        names.extend(self.named.map(str::to_owned));
+        Ok(names.into_iter().map(|name| PolicyOut { name }).collect())
+    }
+
+    pub fn set_device(
+        &self,
+        id: &str,
+        change: DeviceChange,
+    ) -> Result<(DeviceOut, Before), AnswerError> {
+        let portal = self.portal;
+        let DeviceChange {
+            name,
+            assigned_to,
+            policy,
+        } = change;
+        let found = self.store.device(portal, id)?;
+        let before = match &found {
+            Some(_) => Before::There,
+            None => Before::New,
+        };
+        let mut device = found.unwrap_or_else(|| LocalDevice {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            assigned_to: None,
+            policy: None,
+        });
+        if let Some(name) = name {
+            device.name = name;
+        }
+        if let Some(key) = assigned_to.map(|key| fold(&key)) {
+            if !key.is_empty() && self.store.local_account(portal, &key)?.is_none() {
+                return Err(AnswerError::LeadsNowhere(format!(
+                    "portal '{portal}' has no account '{key}' to assign a device to; 'rosterd export accounts --portal {portal}' lists them"
+                )));
+            }
+            device.assigned_to = Some(key).filter(|key| !key.is_empty());
+        }
+        if let Some(policy) = policy {
+            let known = self.store.policies(portal)?.contains(&policy)
+                || self.named == Some(policy.as_str());
+            if !policy.is_empty() && !known {
+                return Err(AnswerError::LeadsNowhere(format!(
+                    "portal '{portal}' has no policy '{policy}'; make it with 'rosterd policy set {policy} --portal {portal}'"
+                )));
+            }
+            device.policy = Some(policy).filter(|policy| !policy.is_empty());
+        }
+        self.target().set_device(portal, &device)?;
+        Ok((device.into(), before))
+    }
+
+    pub fn remove_device(&self, id: &str) -> Result<(), AnswerError> {
+        match self.target().remove_device(self.portal, id)? {
+            true => Ok(()),
+            false => Err(AnswerError::NotThere(format!(
+                "portal '{}' has no device '{id}'",
+                self.portal
+            ))),
+        }
+    }
+
+    pub fn set_policy(&self, name: &str) -> Result<(PolicyOut, Before), AnswerError> {
+        let before = match self.store.policies(self.portal)?.contains(name) {
+            true => Before::There,
+            false => Before::New,
+        };
+        self.target().set_policy(self.portal, name)?;
+        let name = name.to_owned();
+        Ok((PolicyOut { name }, before))
+    }
+
+    /// Removes a policy that no device is under and no rule names.
+    pub fn remove_policy(&self, name: &str) -> Result<(), AnswerError> {
+        for device in self.store.devices(self.portal) {
+            let device = device?;
+            if device.policy.as_deref() == Some(name) {
+                return Err(AnswerError::InTheWay(format!(
+                    "device '{}' is under policy '{name}'; move it first",
+                    device.id
+                )));
+            }
+        }
+        if self.named == Some(name) {
+            return Err(AnswerError::InTheWay(format!(
+                "the settings of portal '{}' name policy '{name}'; change them first",
+                self.portal
+            )));
+        }
+        match self.target().remove_policy(self.portal, name)? {
+            true => Ok(()),
+            false => Err(AnswerError::NotThere(format!(
+                "portal '{}' has no policy '{name}'",
+                self.portal
+            ))),
+        }
+    }
+
+    fn target(&self) -> Local {
+        Local::new(self.store.clone())
+    }
+}

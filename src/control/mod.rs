@@ -1,0 +1,86 @@
+//! How commands talk to the daemon that holds the store, over its Unix socket.
+//!
+//! The daemon listens on a socket that only its own user may open (0600), and writes where it
+//! is into the file `daemon` beside the store. A command that finds the store taken reads that
+//! file and connects. A connection is for one purpose, named in the first message: calls to
+//! the store (see [`crate::store::remote`]), one run, or a question. `serve` is the daemon's
+//! side, `connect` the command's.
+
+mod connect;
+mod serve;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+pub use connect::{Daemon, DaemonError};
+pub use serve::{Control, ControlError};
+
+use crate::plan::Asked;
+use crate::sync::{Intent, Step};
+
+/// Both sides must be the same program: what goes over the socket has no other format than
+/// the types here.
+const VERSION: &str = concat!("rosterd ", env!("CARGO_PKG_VERSION"), ", protocol 1");
+
+/// The file beside the store that says where the socket is.
+const POINTER: &str = "daemon";
+
+/// The socket's name.
+const SOCKET: &str = "control.sock";
+
+fn pointer(state: &Path) -> PathBuf {
+    state.join(POINTER)
+}
+
+/// What the daemon shows to whoever asks: it writes, others look.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// The fingerprint of the settings in force.
+    pub settings: watch::Sender<String>,
+    /// The next start of each source.
+    pub planned: watch::Sender<BTreeMap<String, jiff::Timestamp>>,
+}
+
+/// The first message of a connection.
+#[derive(Serialize, Deserialize)]
+struct Hello {
+    version: String,
+    purpose: Purpose,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Purpose {
+    /// Calls to the store follow.
+    Store,
+    /// One run; [`Answer`]s follow.
+    Run { asked: Asked, intent: Intent },
+    /// The next start of each source.
+    Planned,
+    /// Every source's connection, tested with the daemon's own credentials.
+    Check,
+}
+
+/// The answer to it.
+#[derive(Serialize, Deserialize)]
+enum Welcome {
+    /// The fingerprint of the settings in force.
+    Settings(String),
+    Refused(String),
+}
+
+/// What is said of a run, in this order.
+#[derive(Serialize, Deserialize)]
+enum Answer {
+    Step(Step),
+    /// It ended, with a plan that comes in parts.
+    Ended {
+        moved: bool,
+    },
+    Part(Vec<u8>),
+    Whole,
+    /// It broke off: what failed, and its causes.
+    Failed(Vec<String>),
+}
