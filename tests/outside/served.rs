@@ -76,7 +76,9 @@ pub fn refused(world: &World, server: &str) -> (i32, String) {
 fn with_server(world: &World, server: &str, command: &mut Command) {
     let file = world.home.path().join("server.toml");
     std::fs::write(&file, format!("[server]\n{server}\n")).expect("it can be written");
-    command.arg("-c").arg(file).env("SIM_ADMIN_TOKEN", TOKEN);
+    // Files that are named behind the command stand in for those before it.
+    command.arg("-c").arg(world.config()).arg("-c").arg(file);
+    command.env("SIM_ADMIN_TOKEN", TOKEN);
 }
 
 impl Served {
