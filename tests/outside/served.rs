@@ -214,6 +214,7 @@ pub fn client() -> reqwest::Client {
     let client = reqwest::Client::builder()
         .danger_accept_invalid_certs(true)
         .tls_info(true)
+        .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
         .build();
     client.expect("a client")
