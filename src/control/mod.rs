@@ -84,3 +84,6 @@ enum Answer {
     /// It broke off: what failed, and its causes.
     Failed(Vec<String>),
 }
+
+#[cfg(test)]
+mod tests;

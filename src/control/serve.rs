@@ -131,6 +131,8 @@ impl Control {
 /// A socket that nobody else may open, from its first moment: it is made in a folder that is
 /// ours alone, and takes its name when its mode is right.
 fn bind(socket: &Path) -> io::Result<UnixListener> {
+    // Nobody could connect to a name that is too long, though it can be given by renaming.
+    std::os::unix::net::SocketAddr::from_pathname(socket)?;
     let folder = socket.parent().unwrap_or(Path::new("/"));
     let own = tempfile::Builder::new()
         .prefix(".")

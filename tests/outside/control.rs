@@ -109,7 +109,7 @@ fn every_command_says_the_same_with_and_without_it() {
     world.sync(&[]);
     let without = everything(&world);
     let service = Service::start(&world);
-    wait_for_runs(&world, 4);
+    wait_for_runs(&world, 5);
     let with = everything(&world);
     for (with, without) in with.iter().zip(&without) {
         assert_eq!(with, without);
