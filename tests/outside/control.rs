@@ -195,6 +195,24 @@ fn one_person_is_provisioned_at_once() {
 }
 
 #[test]
+fn beside_it_commands_need_no_secrets_of_their_own() {
+    let world = World::small(settings());
+    let service = Service::start(&world);
+    wait_for_runs(&world, 1);
+    for words in [&["check"][..], &["sync"], &["plan"], &["status"]] {
+        let mut command = world.command(words);
+        command
+            .env_remove("SIM_SECRET")
+            .env_remove("SIM_OKTA_TOKEN");
+        Said::from(command.output().expect("rosterd starts")).ends_with(0);
+    }
+    service.stop();
+    let mut alone = world.command(&["sync"]);
+    alone.env_remove("SIM_SECRET");
+    Said::from(alone.output().expect("rosterd starts")).ends_with(2);
+}
+
+#[test]
 fn only_its_own_user_may_talk_to_it_and_nonsense_does_no_harm() {
     use std::io::{Read, Write};
     let world = World::small(settings());
