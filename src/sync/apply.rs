@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::RunError;
 use super::links::Links;
-use super::order::{Order, Progress, Step as RunStep, Stop};
+use super::order::Progress;
+use super::order::{Order, Step as Progressed, Stop};
 use crate::plan::{Action, Link, Op, Outcome, OutcomeStatus, Plan};
 use crate::rules::{MATCH_KINDS, key_of};
 use crate::store::Store;
@@ -106,14 +107,14 @@ impl<'a> Applying<'a> {
                 self.take(number, action)?;
             }
             if number % 1024 == 0 {
-                self.progress.step(RunStep::Applied {
+                self.progress.step(Progressed::Applied {
                     actions: number,
                     of: total,
                 });
             }
         }
         self.send()?;
-        self.progress.step(RunStep::Applied {
+        self.progress.step(Progressed::Applied {
             actions: total,
             of: total,
         });
