@@ -62,4 +62,4 @@ pub enum RunError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,4 +4,4 @@
 mod conductor;
 mod histories;
 mod stories;
-mod world;
+pub mod world;
