@@ -189,8 +189,8 @@ rosterd 0 runs
 
 # --- the end -----------------------------------------------------------------------------
 
-say '' "That is all. This version has no daemon and no console yet: a timer or cron starts the" \
-    "runs, and what is seen above is what there is. README.md says what else is missing." \
+say '' "That is all. 'rosterd run' goes on by itself from here, by the sources' schedules, and every" \
+    "command works beside it. README.md says what is missing." \
     '' "The report for a browser stays at $report"
 
 if [ -t 0 ]; then

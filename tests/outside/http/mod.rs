@@ -3,6 +3,7 @@
 mod answers;
 mod approval;
 mod connections;
+mod console;
 mod problems;
 mod tls;
 mod triggers;
