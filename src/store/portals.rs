@@ -49,6 +49,17 @@ impl Store {
         self.scan_rows(Tree::Links, page(portal, after), "link")
     }
 
+    /// How many accounts a portal has links to. Reads no row.
+    pub fn link_count(&self, portal: &str) -> Result<usize, StoreError> {
+        let all = KeyRange::prefix(rows::of_source(portal));
+        let mut count = 0;
+        for entry in self.engine().scan(Tree::Links, all) {
+            entry?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
     /// The links whose keys begin so.
     pub fn links_beginning(
         &self,

@@ -182,21 +182,26 @@ pub enum Kept {
     GoingOn(String),
 }
 
-/// The plan of a run: of the history, or of the latest that were asked for here.
+/// The plan of a run: of the history, or of the latest that were asked for here. The history
+/// goes first, since a run that was held and then approved is there as it ended.
 pub async fn kept(shared: &Shared, run: String) -> Result<Kept, Problem> {
-    match shared.recent.get(&run) {
-        Some(Known::GoingOn) => return Ok(Kept::GoingOn(run)),
-        Some(Known::Ended(Ok(run))) => return Ok(Kept::Plan(Box::new(run.plan.clone()))),
-        Some(Known::Ended(Err(error))) => return Err((&*error).into()),
-        None => {}
+    let recent = shared.recent.get(&run);
+    if let Some(Known::GoingOn) = recent {
+        return Ok(Kept::GoingOn(run));
     }
     let conductor = shared.conductor.clone();
-    blocking(move || {
+    let kept = blocking(move || {
         let sync = conductor.sync();
         let plan = runs::plan(&sync.store, &sync.history, &run)?;
         Ok(Kept::Plan(Box::new(plan)))
-    })
-    .await
+    });
+    match (kept.await, recent) {
+        (Err(problem), Some(Known::Ended(outcome))) if problem.status == StatusCode::NOT_FOUND => {
+            let run = outcome.map_err(|error| Problem::from(&*error))?;
+            Ok(Kept::Plan(Box::new(run.plan.clone())))
+        }
+        (kept, _) => kept,
+    }
 }
 
 fn going_on(run: String) -> Response {

@@ -84,8 +84,8 @@ pub fn maybe(at: Option<Timestamp>) -> Markup {
 pub fn age(seconds: i64) -> String {
     match seconds {
         ..60 => format!("{} s", seconds.max(0)),
-        ..3600 => format!("{} min", seconds / 60),
-        ..172_800 => format!("{} h", seconds / 3600),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
 }

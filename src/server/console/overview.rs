@@ -8,6 +8,7 @@ use maud::{Markup, html};
 use super::layout;
 use super::runs::table;
 use super::session::{Form, Visitor};
+use crate::answers::AnswerError;
 use crate::answers::runs::RunRow;
 use crate::answers::status::{self, Status};
 use crate::clock;
@@ -44,12 +45,16 @@ fn look(shared: &Shared) -> Result<(Status, Vec<RunRow>, Portals), Problem> {
     let runs = sync.store.runs_before(None).take(RUNS);
     let runs = runs
         .map(|record| Ok(RunRow::from(record?)))
-        .collect::<Result<_, crate::answers::AnswerError>>()?;
-    let portals = sync.portals.iter().map(|portal| {
-        let accounts = sync.store.links(&portal.name).count();
-        (portal.name.clone(), portal.kind.to_string(), accounts)
-    });
-    Ok((status, runs, portals.collect()))
+        .collect::<Result<_, AnswerError>>()?;
+    let mut portals = Portals::new();
+    for portal in &sync.portals {
+        let accounts = sync
+            .store
+            .link_count(&portal.name)
+            .map_err(AnswerError::from)?;
+        portals.push((portal.name.clone(), portal.kind.to_string(), accounts));
+    }
+    Ok((status, runs, portals))
 }
 
 fn content(status: &Status, runs: &[RunRow], portals: &Portals, visitor: &Visitor) -> Markup {

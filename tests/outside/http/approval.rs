@@ -1,6 +1,6 @@
 //! A held run is released over HTTP, exactly as shown and once.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::served::Served;
 use crate::settings::{Portal, Settings, Source};
@@ -47,12 +47,18 @@ fn a_held_run_is_approved_exactly_as_shown_and_once() {
     assert!(refused.problem(409).contains("otherwise"));
     assert_eq!(world.accounts("store"), before, "nothing was applied");
 
-    let again: Value = served.sync(json!({}));
+    let taken = served.call("POST", "/api/v1/sync", Some(json!({}))).is(202);
+    let again = served.wait_for("the run", |served| {
+        let answer = served.get(taken.header("location"));
+        (answer.status == 200).then(|| answer.json())
+    });
     let next = text(&again["run"]);
     assert_ne!(next, run);
     assert!(approve(&run).problem(409).contains("held no longer"));
     let done = approve(&next).is(200).json();
     assert_eq!(done["status"], "applied");
+    let kept = served.get(&format!("/api/v1/runs/{next}")).is(200).json();
+    assert_eq!(kept, done, "a run that was held is kept as it ended");
     assert_eq!(deeds(&done), deeds(&again));
     assert!(
         approve(&next)
