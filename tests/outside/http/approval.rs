@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use super::guarded;
 use crate::served::Served;
-use crate::settings::{Portal, Settings, Source};
 use crate::world::{World, deeds, text};
 
 fn disable(world: &World, positions: &[usize]) {
@@ -16,13 +16,7 @@ fn disable(world: &World, positions: &[usize]) {
 
 #[test]
 fn a_held_run_is_approved_exactly_as_shown_and_once() {
-    let portal = Portal::new("store", "remove")
-        .named("store")
-        .from(&["entra"]);
-    let source = Source::entra().with("schedule = \"24h\"\n");
-    let mut settings = Settings::new(vec![source], vec![portal]);
-    settings.safety = "max_deactivations = 2\n".to_owned();
-    let world = World::small(settings);
+    let world = guarded();
     let served = Served::start(&world);
     served.sync(json!({ "full": true }));
     let approve = |run: &str| {

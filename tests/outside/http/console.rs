@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
+use super::guarded;
 use crate::served::{Answer, Served, TOKEN};
-use crate::settings::{Portal, Settings, Source};
-use crate::world::{World, text};
+use crate::world::text;
 
 /// Whoever sits at a browser.
 struct Browser<'a> {
@@ -63,19 +63,9 @@ fn harmless(answer: &Answer) {
     assert!(!answer.text.contains(" style="), "{}", answer.text);
 }
 
-fn world() -> World {
-    let portal = Portal::new("store", "remove")
-        .named("store")
-        .from(&["entra"]);
-    let source = Source::entra().with("schedule = \"24h\"\n");
-    let mut settings = Settings::new(vec![source], vec![portal]);
-    settings.safety = "max_deactivations = 2\n".to_owned();
-    World::small(settings)
-}
-
 #[test]
 fn only_the_admin_token_opens_the_console_until_logout() {
-    let world = world();
+    let world = guarded();
     let served = Served::start(&world);
     let get = |path: &str| served.send(served.request("GET", path));
     for path in [
@@ -121,7 +111,7 @@ fn only_the_admin_token_opens_the_console_until_logout() {
 
 #[test]
 fn a_run_is_asked_for_and_a_held_one_approved_with_its_numbers_in_view() {
-    let world = world();
+    let world = guarded();
     let served = Served::start(&world);
     served.sync(json!({ "full": true }));
     let browser = Browser::logged_in(&served);
@@ -169,7 +159,7 @@ fn a_run_is_asked_for_and_a_held_one_approved_with_its_numbers_in_view() {
 
 #[test]
 fn a_person_is_found_by_the_beginning_of_their_key_and_cannot_write_html() {
-    let world = world();
+    let world = guarded();
     let user = &world.sim.graph_truth()["users"][14];
     let change = json!({ "displayName": "<script>alert('x')</script>" });
     world
