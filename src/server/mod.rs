@@ -23,7 +23,7 @@ mod tls;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -76,9 +76,6 @@ struct Inner {
     recent: recent::Recent,
     metrics: metrics::Metrics,
     sessions: console::Sessions,
-    /// Held while devices or policies change, so that what was checked still holds when it is
-    /// written.
-    by_hand: Mutex<()>,
 }
 
 /// What a reload exchanges.
@@ -165,7 +162,6 @@ impl Server {
             recent: recent::Recent::default(),
             metrics: metrics::Metrics::new(),
             sessions: console::Sessions::default(),
-            by_hand: Mutex::new(()),
         }));
         Ok(Server { listener, shared })
     }
