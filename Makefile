@@ -47,8 +47,9 @@ lint: ## Formatting and lints, as the checks of a change see them.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 
-unit: ## Checks the systemd unit and the grade of its sandbox.
-	@bash tests/systemd.sh
+unit: ## The systemd unit: the grade of its sandbox, and its life under a real systemd (root).
+	@bash tests/systemd/unit.sh
+	@bash tests/systemd/service.sh
 
 install: ## The program, its manual and completions, and the systemd unit (PREFIX, DESTDIR).
 	@test -x $(BIN) || { echo "$(BIN) is not there: 'cargo build --release --locked' makes it" >&2; exit 1; }

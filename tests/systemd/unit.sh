@@ -2,10 +2,10 @@
 # Holds the unit to what it promises: systemd understands every line of it, and grades its
 # sandbox at 1.5 or better (of 10, less is better).
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 command -v systemd-analyze >/dev/null || {
-  echo "tests/systemd.sh needs systemd-analyze, which is not here" >&2
+  echo "tests/systemd/unit.sh needs systemd-analyze, which is not here" >&2
   exit 1
 }
 
