@@ -2,7 +2,7 @@
 //!
 //! The floor is a bare client that downloads the fewest pages that hold the same facts,
 //! decodes them and forgets them. `floor.rs` is that client; `child.rs` starts a program and
-//! says what it used; `scenario.rs` holds what is measured and in which order. `soak.rs` does
+//! says what it used; `scenario.rs` holds what is measured and in which order. `soak/` does
 //! not measure: it disturbs.
 //!
 //! Every program that is measured is a process of its own, the floor too, and so is the
@@ -37,6 +37,8 @@ enum Command {
     Run(Run),
     /// Random changes, faults and kills, and after some of them a comparison.
     Soak(Soak),
+    /// The same for the daemon, by its own schedules, with signals as well.
+    SoakDaemon(Soak),
     /// Downloads what a full run needs, and forgets it.
     Floor {
         vendor: Vendor,
@@ -136,7 +138,8 @@ pub struct Soak {
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(run) => scenario::run(run).await,
-        Command::Soak(soak) => soak::run(soak).await,
+        Command::Soak(soak) => soak::commands::run(soak).await,
+        Command::SoakDaemon(soak) => soak::daemon::run(soak).await,
         Command::Floor {
             vendor: Vendor::Graph,
             api,
