@@ -151,13 +151,24 @@ pub async fn run() -> ExitCode {
         }
     };
     let log = &loaded.settings.log;
-    let level = cli.log.unwrap_or(log.level);
-    let json = cli.log_format.unwrap_or(log.format) == crate::config::LogFormat::Json;
-    telemetry::start(level.as_str(), json);
+    let telemetry = telemetry::start(
+        cli.log.unwrap_or(log.level),
+        cli.log_format.unwrap_or(log.format),
+        log.traces.as_ref(),
+    );
+    let telemetry = match telemetry {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("rosterd: {error}");
+            return ExitCode::from(Exit::Settings as u8);
+        }
+    };
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
-    match dispatch(cli.command, &loaded, cli.config).await {
+    let ended = dispatch(cli.command, &loaded, cli.config).await;
+    telemetry.end().await;
+    match ended {
         Ok(exit) => ExitCode::from(exit as u8),
         // Who reads only the head of a report has what they wanted.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

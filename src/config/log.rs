@@ -1,5 +1,8 @@
 //! `[log]`: how much is logged, and in which form. The command line goes before it.
 
+use url::Url;
+
+use super::address;
 use super::section::Section;
 use super::words::words;
 
@@ -36,6 +39,8 @@ pub struct Log {
     pub level: LogLevel,
     /// Default: `text`.
     pub format: LogFormat,
+    /// A collector of traces. Default: none.
+    pub traces: Option<Url>,
 }
 
 impl Log {
@@ -43,6 +48,7 @@ impl Log {
         Some(Self {
             level: section.word("level")?,
             format: section.word("format")?,
+            traces: section.read("traces", address::web),
         })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
+use tracing::{Instrument, Span, info_span};
 
 use super::RunError;
 use super::apply::{Applying, settle_marks};
@@ -66,12 +67,17 @@ impl Sync {
     ///
     /// Two runs of one source must not go on at a time: that is seen to by who asks.
     pub async fn run(self: &Arc<Self>, order: Order) -> Result<Run, RunError> {
+        let span = info_span!("run", run.id = %order.run);
+        self.run_all(order).instrument(span).await
+    }
+
+    async fn run_all(self: &Arc<Self>, order: Order) -> Result<Run, RunError> {
         let rounds = tokio::select! {
             rounds = self.fetch_all(&order) => rounds?,
             () = order.stop.asked() => return Err(RunError::Stopped),
         };
-        let this = self.clone();
-        tokio::task::spawn_blocking(move || this.decide_and_apply(order, rounds))
+        let (this, span) = (self.clone(), Span::current());
+        tokio::task::spawn_blocking(move || span.in_scope(|| this.decide_and_apply(order, rounds)))
             .await
             .map_err(RunError::Worker)?
     }
@@ -103,7 +109,8 @@ impl Sync {
             };
             let (store, kinds) = (self.store.clone(), kinds.clone());
             let progress = order.progress.clone();
-            rounds.spawn(async move {
+            let span = info_span!("fetch", source = %name);
+            let round = async move {
                 let round = fetch(&store, &name, &source, ask, &kinds).await?;
                 if let Ok(round) = &round {
                     progress.step(Step::Fetched {
@@ -113,7 +120,8 @@ impl Sync {
                     });
                 }
                 Ok::<_, RunError>((place, (name, round)))
-            });
+            };
+            rounds.spawn(round.instrument(span));
         }
         let mut done = BTreeMap::new();
         while let Some(round) = rounds.join_next().await {
@@ -169,6 +177,7 @@ impl Sync {
         }
         let view = View::new(&self.store, views)?;
         order.progress.step(Step::Deciding);
+        let span = info_span!("decide").entered();
         let everybody = !notes.changed_rules.is_empty() || self.store.everything_marked()?;
         let touched = match everybody {
             true => touched::everybody(&view)?,
@@ -181,6 +190,7 @@ impl Sync {
         }
         let builder = std::mem::take(&mut decided.builder);
         let mut plan = builder.finish(notes.head.clone())?;
+        drop(span);
         let mut populations = Populations::read(&self.store, &self.portals)?;
         plan.head.guard = review(
             &plan,
@@ -220,6 +230,7 @@ impl Sync {
         if order.stop.is_asked() {
             return Err(RunError::Stopped);
         }
+        let span = info_span!("remember").entered();
         let links_change = plan.action_count() > 0 || !decided.links.is_empty();
         if links_change {
             self.store.write(populations.forget())?;
@@ -235,9 +246,11 @@ impl Sync {
         self.store.flush()?;
         self.checkpoint(&view, &notes, approved, now)?;
         self.store.flush()?;
+        drop(span);
         // What the round held in memory is in the store now, and apply takes its share.
         drop(view);
-        self.apply(&mut plan, &decided, &order, &mut populations)?;
+        info_span!("apply")
+            .in_scope(|| self.apply(&mut plan, &decided, &order, &mut populations))?;
         if links_change {
             self.store.write(populations.keep())?;
         }

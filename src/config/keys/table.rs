@@ -34,6 +34,7 @@ keys! {
 
     "log.level" Word(LogLevel::WORDS) = "info", "How much is logged; `--log` goes before it.";
     "log.format" Word(LogFormat::WORDS) = "text", "Lines for people or JSON for programs; `--log-format` goes before it.";
+    "log.traces" Url = optional, "A collector of OpenTelemetry traces (OTLP over HTTP), such as `http://127.0.0.1:4318`.";
 
     "history.keep" Duration = "90d", "How long past runs can be looked up.";
     "history.max_size" Size = "1GiB", "Most disk their plans may take; the oldest go first.";
