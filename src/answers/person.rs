@@ -118,12 +118,14 @@ pub fn deeds(
         let Some(plan) = history.read(&head.run)? else {
             continue;
         };
+        let mut of_run = Vec::new();
         for row in plan.actions_with_outcomes() {
             let (action, outcome) = row?;
             if is_about(&action, accounts) {
-                found.push(deed(&head, action, outcome));
+                of_run.push(deed(&head, action, outcome));
             }
         }
+        found.extend(of_run.into_iter().rev());
         if found.len() >= most {
             found.truncate(most);
             return Ok(Deeds {

@@ -37,16 +37,6 @@ pub enum Way {
     Console,
 }
 
-impl Way {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Way::Api => "api",
-            Way::Command => "command",
-            Way::Console => "console",
-        }
-    }
-}
-
 impl Store {
     /// Runs, the newest first.
     pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {

@@ -54,7 +54,7 @@ fn a_discarded_plan_is_gone_and_the_same_one_is_held_anew() {
     assert!(numbers.contains("store remove account 3"), "{numbers}");
     browser.click("main form button");
     browser.is_at(&run);
-    browser.says("over the console. None of it was done");
+    browser.says("in the console. None of it was done");
     assert!(browser.text_of(".facts").contains("discarded"));
     browser.is_content();
     for way in ["approve", "discard"] {

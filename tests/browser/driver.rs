@@ -33,10 +33,20 @@ const WATCH: &str = "addEventListener('securitypolicyviolation', event => consol
 pub struct Browser {
     runtime: Runtime,
     client: Option<Client>,
-    driver: Child,
     base: String,
-    /// Profile, caches and what else it leaves.
+    // What goes last is below: the driver, then the profile, caches and what else it leaves.
+    _driver: Driver,
     _home: tempfile::TempDir,
+}
+
+/// The process that drives Chromium, ended when it goes out of scope.
+struct Driver(Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 /// A size of the window, and whether it is a phone's.
@@ -76,7 +86,7 @@ impl Browser {
         let browser = Browser {
             runtime,
             client: Some(connected.expect("Chromium starts")),
-            driver,
+            _driver: driver,
             base: served.base.clone(),
             _home: home,
         };
@@ -278,8 +288,6 @@ impl Drop for Browser {
             let closed = async { tokio::time::timeout(patience, client.close()).await };
             self.runtime.block_on(closed).ok();
         }
-        self.driver.kill().ok();
-        self.driver.wait().ok();
     }
 }
 
@@ -302,8 +310,8 @@ impl WebDriverCompatibleCommand for Extension {
 }
 
 /// The driver, on a port that it finds for itself.
-fn start_driver(home: &Path) -> (Child, u16) {
-    let mut driver = Command::new("chromedriver")
+fn start_driver(home: &Path) -> (Driver, u16) {
+    let driver = Command::new("chromedriver")
         .arg("--port=0")
         .env("HOME", home)
         .env("TMPDIR", home)
@@ -312,7 +320,8 @@ fn start_driver(home: &Path) -> (Child, u16) {
         .stderr(Stdio::null())
         .spawn()
         .expect(MISSING);
-    let out = driver.stdout.take().expect("it is piped");
+    let mut driver = Driver(driver);
+    let out = driver.0.stdout.take().expect("it is piped");
     let mut lines = BufReader::new(out).lines().map_while(Result::ok);
     let port = lines.find_map(|line| {
         let port = line.split("successfully on port ").nth(1)?;
@@ -337,6 +346,8 @@ fn capabilities(home: &Path) -> Map<String, Value> {
         "args": [
             "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
             "--hide-scrollbars", "--no-first-run", "--disable-background-networking",
+            // A frame that is painted by a process of its own is not in every picture.
+            "--disable-features=IsolateSandboxedIframes",
             format!("--user-data-dir={}", profile.display()),
         ],
     });

@@ -52,7 +52,6 @@ fn every_page_fits_and_can_be_read_in_light_in_dark_and_on_a_phone() {
             (Screen::Desk, Scheme::Light, "light"),
             (Screen::Desk, Scheme::Dark, "dark"),
             (Screen::Phone, Scheme::Light, "phone"),
-            (Screen::Phone, Scheme::Dark, "phone-dark"),
         ] {
             browser.show_as(screen, scheme);
             for (name, path) in pages {

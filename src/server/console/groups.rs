@@ -246,7 +246,7 @@ fn whole(group: &GroupPage, page: usize) -> Markup {
             @if group.members.total == 0 { p.empty { "Nobody is in it." } }
             @else {
                 table.stack.narrow aria-labelledby="members" {
-                    thead { tr { th scope="col" { "Name" } th scope="col" { "Is" } } }
+                    thead { tr { th scope="col" { "Name" } th scope="col" { "State" } } }
                     tbody { @for line in &group.members.items { (member(&group.source, line)) } }
                 }
                 (layout::turn(&format!("{here}?page="), page, MEMBERS, group.members.total))
@@ -273,7 +273,7 @@ fn member(source: &str, line: &MemberLine) -> Markup {
                 @if line.standing == MemberStanding::Unseen { (line.name) }
                 @else { a href=(path) { (line.name) } }
             }
-            td data-label="Is" { (pill(tone, word)) }
+            td data-label="State" { (pill(tone, word)) }
         }
     }
 }

@@ -69,7 +69,7 @@ pub async fn ask_approval(
         section.banner.bad { h2 { "Why it is held" } (why(&head)) }
         p { "It is read and decided once more. If it comes out exactly so, this is done:" }
         (numbers(&head))
-        form.row method="post" {
+        form.row.answer method="post" {
             (layout::token(&visitor))
             button.danger { "Approve and apply" }
             a href={ "/runs/" (head.run) } { "Back to the plan" }
@@ -94,7 +94,7 @@ pub async fn ask_discarding(
         p { "None of this is done, and this run can be approved no longer:" }
         (numbers(&head))
         p { "Discarding mends no cause. The next run decides anew; if it comes to the same, it is held and announced as a new run." }
-        form.row method="post" {
+        form.row.answer method="post" {
             (layout::token(&visitor))
             button.danger { "Discard the plan" }
             a href={ "/runs/" (head.run) } { "Back to the plan" }

@@ -129,11 +129,11 @@ fn content(sight: &Sight, visitor: &Visitor) -> Markup {
             @if sight.portals.is_empty() {
                 p.empty { "The settings name no portal. " code { "[portals.NAME]" } " adds one." }
             }
-            div.cards { @for portal in &sight.portals { (portal_card(portal)) } }
+            div.cards.full { @for portal in &sight.portals { (portal_card(portal)) } }
         }
         section {
             h2 #attention { "Attention" }
-            div.cards { (attention(&sight.status)) }
+            div.cards.full { (attention(&sight.status)) }
         }
         section {
             h2 #runs { "Latest runs" }
@@ -208,7 +208,7 @@ fn portal_card(portal: &PortalSight) -> Markup {
     html! {
         article {
             h3 { a href={ "/groups?portal=" (layout::in_path(&portal.name)) } title={ "Groups of " (portal.name) } { (portal.name) } }
-            p.small { (portal.kind) }
+            p.small { (portal.kind) " portal" }
             p.count { b { (number(portal.accounts)) } @if portal.accounts == 1 { " account" } @else { " accounts" } }
             dl.counts {
                 dt { "Groups" } dd { (number(portal.groups)) }

@@ -1,5 +1,7 @@
 //! People: a search by the beginning of a key. `person` is everything about one of them.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Extension, State};
 use axum::response::Response;
 use maud::{Markup, html};
@@ -21,13 +23,13 @@ pub struct Search {
     q: Option<String>,
 }
 
-/// One account that was found.
+/// The accounts that stand under one key.
+#[derive(Default)]
 struct Found {
-    portal: String,
-    key: String,
     name: Option<String>,
     role: Option<&'static str>,
-    departed: bool,
+    /// Each with whether the account outlived its user.
+    portals: Vec<(String, bool)>,
 }
 
 pub async fn search(
@@ -39,7 +41,7 @@ pub async fn search(
     let wanted = fold(&asked);
     let found = blocking(move || {
         let sync = shared.conductor.sync();
-        let mut found = Vec::new();
+        let mut found: BTreeMap<String, Found> = BTreeMap::new();
         if wanted.is_empty() {
             return Ok(found);
         }
@@ -47,13 +49,12 @@ pub async fn search(
             let links = sync.store.links_beginning(&portal.name, &wanted);
             for link in links.take(FOUND) {
                 let link = link.map_err(AnswerError::from)?;
-                found.push(Found {
-                    portal: portal.name.clone(),
-                    departed: link.is_departed(),
-                    key: link.key,
-                    name: link.account.display_name,
-                    role: link.account.role.map(|role| role.as_str()),
-                });
+                let departed = link.is_departed();
+                let account = found.entry(link.key).or_default();
+                account.portals.push((portal.name.clone(), departed));
+                account.name = account.name.take().or(link.account.display_name);
+                let role = link.account.role.map(|role| role.as_str());
+                account.role = account.role.or(role);
             }
         }
         Ok(found)
@@ -64,7 +65,7 @@ pub async fn search(
     }
 }
 
-fn results(asked: &str, found: &[Found]) -> Markup {
+fn results(asked: &str, found: &BTreeMap<String, Found>) -> Markup {
     html! {
         h1 #people { "People" }
         form.row role="search" action="/people" {
@@ -81,17 +82,20 @@ fn results(asked: &str, found: &[Found]) -> Markup {
         } @else {
             table.stack aria-labelledby="people" {
                 thead { tr {
-                    th scope="col" { "Key" } th scope="col" { "Name" } th scope="col" { "Portal" }
+                    th scope="col" { "Key" } th scope="col" { "Name" } th scope="col" { "Portals" }
                     th scope="col" { "Role" }
                 } }
-                tbody { @for account in found { tr {
-                    th scope="row" { a href={ "/people/" (in_path(&account.key)) } { (account.key) } }
+                tbody { @for (key, account) in found { tr {
+                    th scope="row" { a href={ "/people/" (in_path(key)) } { (key) } }
                     td data-label="Name" { (account.name.as_deref().unwrap_or("–")) }
-                    td data-label="Portal" { span.pills { (account.portal) @if account.departed { (pill("warn", "departed")) } } }
+                    td data-label="Portals" { span.pills { @for (portal, departed) in &account.portals {
+                        @if *departed { (pill("warn", &format!("{portal}, departed"))) }
+                        @else { (pill("calm", portal)) }
+                    } } }
                     td data-label="Role" { (account.role.unwrap_or("–")) }
                 } } }
             }
-            p.small { "At most " (FOUND) " of each portal are shown." }
+            p.small { "At most the first " (FOUND) " of each portal are shown." }
         }
     }
 }

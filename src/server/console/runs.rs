@@ -18,6 +18,7 @@ use crate::server::api::runs::{Kept, kept, write_report};
 use crate::server::input::{Path, Query};
 use crate::server::problem::Problem;
 use crate::server::stream::blocking;
+use crate::store::Way;
 
 /// How many runs a page shows.
 const RUNS: usize = 50;
@@ -128,7 +129,7 @@ fn whole(plan: &Plan, discarded: Option<DiscardedOut>) -> Markup {
             }
         }
         @if let Some(DiscardedOut { at, by }) = discarded {
-            section.banner.calm { p { "Discarded " (layout::time(at)) " over the " (by.as_str()) ". None of it was done, and it can be approved no longer." } }
+            section.banner.calm { p { "Discarded " (layout::time(at)) " " (from_where(by)) ". None of it was done, and it can be approved no longer." } }
         }
         nav.formats aria-label="The report in other formats" {
             a href=(report) { "The report by itself" }
@@ -137,6 +138,14 @@ fn whole(plan: &Plan, discarded: Option<DiscardedOut>) -> Markup {
             } }
         }
         iframe.report src=(report) title="The run's report" sandbox="allow-scripts" {}
+    }
+}
+
+fn from_where(way: Way) -> &'static str {
+    match way {
+        Way::Api => "over the API",
+        Way::Command => "on the command line",
+        Way::Console => "in the console",
     }
 }
 

@@ -35,15 +35,15 @@ pub fn sparkline(counts: &[u64]) -> Markup {
     }
 }
 
-/// A change always shows, however small beside the largest.
+/// The logarithm of a count, so that a first run of everybody leaves something to be seen of
+/// the handfuls after it. A change always shows.
 fn bar(count: u64, most: u64) -> u64 {
-    match count {
-        0 => 1,
-        count => (u128::from(count) * u128::from(HEIGHT) / u128::from(most.max(1)))
-            .try_into()
-            .unwrap_or(HEIGHT)
-            .max(3),
+    if count == 0 {
+        return 1;
     }
+    let share = (count as f64).ln_1p() / (most.max(count) as f64).ln_1p();
+    // Between nothing and the height, so that nothing is lost.
+    ((share * HEIGHT as f64).round() as u64).clamp(3, HEIGHT)
 }
 
 #[cfg(test)]
@@ -67,7 +67,9 @@ mod tests {
     #[test]
     fn every_change_is_to_be_seen_and_none_is_too_high() {
         assert_eq!(bar(0, 0), 1);
-        assert_eq!(bar(1, 1_000_000), 3);
+        assert_eq!(bar(1, u64::MAX), 3);
         assert_eq!(bar(u64::MAX, u64::MAX), HEIGHT);
+        let heights: Vec<u64> = [1, 20, 300, 50_000].map(|count| bar(count, 50_000)).into();
+        assert!(heights.is_sorted_by(|a, b| a < b), "{heights:?}");
     }
 }
