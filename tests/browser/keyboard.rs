@@ -29,6 +29,16 @@ fn tab_to(browser: &Browser, wanted: &str) -> Vec<String> {
     panic!("Tab does not come to '{wanted}': {seen:?}");
 }
 
+/// Waits for the field that has the focus without a key: browsers give it once they have shown
+/// the page.
+#[track_caller]
+fn begins_in(browser: &Browser, field: &str) {
+    let focus = "return document.activeElement.name";
+    browser.wait(&format!("for the focus on '{field}'"), || {
+        browser.script(focus) == field
+    });
+}
+
 #[test]
 fn the_keyboard_alone_logs_in_and_comes_to_every_main_action() {
     let world = company();
@@ -38,7 +48,7 @@ fn the_keyboard_alone_logs_in_and_comes_to_every_main_action() {
     served.sync(json!({}));
     let browser = Browser::open(&served);
     browser.go("/login");
-    // The field has the focus from the start.
+    begins_in(&browser, "admin_token");
     browser.type_in(TOKEN);
     browser.press(Key::Enter);
     browser.is_at("/");
@@ -70,6 +80,7 @@ fn the_keyboard_alone_logs_in_and_comes_to_every_main_action() {
     browser.says("applied");
 
     browser.go("/people");
+    begins_in(&browser, "q");
     browser.type_in("a");
     browser.press(Key::Enter);
     browser.wait("for the search", || browser.path() == "/people?q=a");

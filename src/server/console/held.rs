@@ -49,9 +49,11 @@ fn numbers(head: &Head) -> Markup {
     }
 }
 
-async fn held(shared: Shared, run: String) -> Result<Head, Problem> {
-    let record = blocking(move || Ok(approval::waiting(&shared.conductor.sync().store, &run)?));
-    Ok(record.await?.head)
+/// What an operator may say to a held run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Approve,
+    Discard,
 }
 
 /// Asks whether the plan is to be carried out.
@@ -60,22 +62,7 @@ pub async fn ask_approval(
     Extension(visitor): Extension<Visitor>,
     Path(run): Path<String>,
 ) -> Response {
-    let head = match held(shared, run).await {
-        Ok(head) => head,
-        Err(problem) => return layout::problem(&problem, Some(&visitor)),
-    };
-    let content = html! {
-        h1 { "Approve run " code { (head.run) } "?" }
-        section.banner.bad { h2 { "Why it is held" } (why(&head)) }
-        p { "It is read and decided once more. If it comes out exactly so, this is done:" }
-        (numbers(&head))
-        form.row.answer method="post" {
-            (layout::token(&visitor))
-            button.danger { "Approve and apply" }
-            a href={ "/runs/" (head.run) } { "Back to the plan" }
-        }
-    };
-    layout::page(Place::Runs, "Approve?", &visitor, content)
+    ask(Word::Approve, shared, &visitor, run).await
 }
 
 /// Asks whether the plan is to be dropped.
@@ -84,23 +71,54 @@ pub async fn ask_discarding(
     Extension(visitor): Extension<Visitor>,
     Path(run): Path<String>,
 ) -> Response {
-    let head = match held(shared, run).await {
-        Ok(head) => head,
-        Err(problem) => return layout::problem(&problem, Some(&visitor)),
+    ask(Word::Discard, shared, &visitor, run).await
+}
+
+async fn ask(word: Word, shared: Shared, visitor: &Visitor, run: String) -> Response {
+    let held = blocking(move || Ok(approval::waiting(&shared.conductor.sync().store, &run)?));
+    match held.await {
+        Ok(record) => {
+            let title = match word {
+                Word::Approve => "Approve?",
+                Word::Discard => "Discard?",
+            };
+            let content = question(word, &record.head, visitor);
+            layout::page(Place::Runs, title, visitor, content)
+        }
+        Err(problem) => layout::problem(&problem, Some(visitor)),
+    }
+}
+
+fn question(word: Word, head: &Head, visitor: &Visitor) -> Markup {
+    let (verb, before, after, button) = match word {
+        Word::Approve => (
+            "Approve",
+            "It is read and decided once more. If it comes out exactly so, this is done:",
+            None,
+            "Approve and apply",
+        ),
+        Word::Discard => (
+            "Discard",
+            "None of this is done, and this run can be approved no longer:",
+            Some(
+                "Discarding mends no cause. The next run decides anew; if it comes to the same, \
+                 it is held and announced as a new run.",
+            ),
+            "Discard the plan",
+        ),
     };
-    let content = html! {
-        h1 { "Discard run " code { (head.run) } "?" }
-        section.banner.bad { h2 { "Why it is held" } (why(&head)) }
-        p { "None of this is done, and this run can be approved no longer:" }
-        (numbers(&head))
-        p { "Discarding mends no cause. The next run decides anew; if it comes to the same, it is held and announced as a new run." }
+    html! {
+        h1 { (verb) " run " code { (head.run) } "?" }
+        section.banner.bad { h2 { "Why it is held" } (why(head)) }
+        p { (before) }
+        (numbers(head))
+        @if let Some(after) = after { p { (after) } }
         form.row.answer method="post" {
-            (layout::token(&visitor))
-            button.danger { "Discard the plan" }
+            (layout::token(visitor))
+            button.danger { (button) }
             a href={ "/runs/" (head.run) } { "Back to the plan" }
         }
-    };
-    layout::page(Place::Runs, "Discard?", &visitor, content)
+    }
 }
 
 pub async fn approve(

@@ -233,8 +233,8 @@ on_deactivate = "remove"
 max_deactivations = 2
 "#;
 
-#[test]
-fn a_held_plan_keeps_nothing_and_is_released_once_exactly_as_shown() {
+/// One more than the guard lets go.
+fn three_of_ten_leave() -> World {
     let world = World::new(GUARDED, ALL);
     for n in 0..10 {
         hire(&world, "a", &format!("u{n}"), &format!("n{n}"));
@@ -243,6 +243,12 @@ fn a_held_plan_keeps_nothing_and_is_released_once_exactly_as_shown() {
     for n in 0..3 {
         world.company("a").users.remove(&format!("u{n}"));
     }
+    world
+}
+
+#[test]
+fn a_held_plan_keeps_nothing_and_is_released_once_exactly_as_shown() {
+    let world = three_of_ten_leave();
     let held = world.sync();
     assert_eq!(held.head.status, Status::Held);
     assert_eq!(held.head.guard.limits[0].count, 3);
@@ -266,14 +272,7 @@ fn a_held_plan_keeps_nothing_and_is_released_once_exactly_as_shown() {
 /// It was asked for while the plan was held: what counts is when it decides.
 #[test]
 fn an_approval_that_a_discarding_overtakes_does_nothing() {
-    let world = World::new(GUARDED, ALL);
-    for n in 0..10 {
-        hire(&world, "a", &format!("u{n}"), &format!("n{n}"));
-    }
-    world.settle();
-    for n in 0..3 {
-        world.company("a").users.remove(&format!("u{n}"));
-    }
+    let world = three_of_ten_leave();
     let held = world.sync().head;
     let approve = Intent::Approve {
         run: held.run.clone(),
