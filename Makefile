@@ -20,9 +20,9 @@ help: ## This list.
 demo: ## A pretend company, a dry run, a sync, and a second sync that does nothing.
 	@bash tests/demo.sh
 
-# tests/setup.sh gets ready whatever the tests need beside cargo. Without it they need nothing.
+# What the tests need beside cargo: a browser.
 setup:
-	@if [ -f tests/setup.sh ]; then bash tests/setup.sh; fi
+	@bash tests/setup.sh
 
 test: setup ## Every test, and the examples in the documentation of the code.
 	@if cargo nextest --version >/dev/null 2>&1; then \

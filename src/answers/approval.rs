@@ -1,8 +1,11 @@
-//! Which run an approval may release.
+//! Which run may be approved or discarded, and the discarding.
+
+use jiff::Timestamp;
 
 use super::AnswerError;
 use crate::plan::Status;
-use crate::store::{RunRecord, Store};
+use crate::store::{RunRecord, Store, Way};
+use crate::sync::Sync;
 
 /// The record of a run that waits for its approval, or why there is nothing to approve.
 pub fn waiting(store: &Store, run: &str) -> Result<RunRecord, AnswerError> {
@@ -23,4 +26,12 @@ pub fn waiting(store: &Store, run: &str) -> Result<RunRecord, AnswerError> {
             "run {run} is held no longer: a later run took its place"
         ))),
     }
+}
+
+/// Discards a held run; its record as it is then. This waits for a run that is deciding or
+/// applying, which may be the approval of this very one.
+pub fn discard(sync: &Sync, run: &str, by: Way, now: Timestamp) -> Result<RunRecord, AnswerError> {
+    let _turn = sync.store.my_turn();
+    let record = waiting(&sync.store, run)?;
+    Ok(sync.discard(record, by, now)?)
 }

@@ -20,7 +20,7 @@ pub struct PlanDocument {
     pub dry_run: bool,
     #[schema(format = DateTime)]
     pub created_at: String,
-    #[schema(pattern = "^(planned|applied|partly_applied|held|failed)$")]
+    #[schema(pattern = "^(planned|applied|partly_applied|held|discarded|failed)$")]
     pub status: String,
     /// Two plans of one digest would do the same.
     pub digest: String,

@@ -6,9 +6,13 @@
 //! it reads the store, and so blocks.
 
 pub mod approval;
+pub mod changes;
 pub mod devices;
 pub mod document;
 pub mod explain;
+pub mod group;
+pub mod groups;
+pub mod person;
 pub mod portal;
 pub mod runs;
 pub mod status;

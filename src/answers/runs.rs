@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::AnswerError;
 use crate::plan::{Head, Mode, Op, Plan, SourceReport, Status};
-use crate::store::{RunRecord, Store};
+use crate::store::{Discarded, RunRecord, Store, Way};
 use crate::sync::History;
 
 /// One run in a list.
@@ -27,6 +27,27 @@ pub struct RunRow {
     /// Actions by portal and op.
     #[schema(value_type = BTreeMap<String, BTreeMap<String, u64>>)]
     pub summary: BTreeMap<String, BTreeMap<Op, u64>>,
+    /// Of a held run that was discarded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub discarded: Option<DiscardedOut>,
+}
+
+/// When a held run was discarded, and from where.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+pub struct DiscardedOut {
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// `api`, `command` or `console`.
+    #[schema(value_type = String)]
+    pub by: Way,
+}
+
+impl From<Discarded> for DiscardedOut {
+    fn from(discarded: Discarded) -> DiscardedOut {
+        let Discarded { at, by } = discarded;
+        DiscardedOut { at, by }
+    }
 }
 
 impl From<RunRecord> for RunRow {
@@ -52,18 +73,21 @@ impl From<RunRecord> for RunRow {
             status,
             sources,
             summary,
+            discarded: record.discarded.map(Into::into),
         }
     }
 }
 
-/// The plan of a run, as it was kept.
+/// The plan of a run, as it was kept, with the status that the run has by now.
 pub fn plan(store: &Store, history: &History, run: &str) -> Result<Plan, AnswerError> {
-    if store.run(run)?.is_none() {
-        return Err(AnswerError::NotThere(format!(
+    let record = store.run(run)?.ok_or_else(|| {
+        AnswerError::NotThere(format!(
             "there is no run '{run}'; 'rosterd runs' lists them"
-        )));
-    }
-    history
+        ))
+    })?;
+    let mut plan = history
         .read(run)?
-        .ok_or_else(|| AnswerError::NotThere(format!("the plan of run {run} is no longer kept")))
+        .ok_or_else(|| AnswerError::NotThere(format!("the plan of run {run} is no longer kept")))?;
+    plan.head.status = record.head.status;
+    Ok(plan)
 }

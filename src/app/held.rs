@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use super::{Parts, history_of, open_own_store};
+use crate::answers::approval;
 use crate::clock;
 use crate::config::Loaded;
 use crate::control::Daemon;
 use crate::plan::Asked;
 use crate::sources::Finding;
-use crate::store::{EngineError, Store};
+use crate::store::{EngineError, Store, Way};
 use crate::sync::{History, Intent, Order, Progress, Run, RunError, Sync};
 
 /// A store that is open, and the daemon through which it is, if there is one.
@@ -108,6 +109,17 @@ impl App {
                 let run = tokio::task::spawn_blocking(run).await;
                 Ok(run.map_err(RunError::Worker)??)
             }
+        }
+    }
+
+    /// Discards a held run.
+    pub fn discard(&self, run: &str) -> anyhow::Result<()> {
+        match self {
+            App::Own(sync) => {
+                approval::discard(sync, run, Way::Command, clock::now())?;
+                Ok(())
+            }
+            App::Daemon { daemon, .. } => Ok(daemon.discard(run.to_owned())?),
         }
     }
 

@@ -1,8 +1,8 @@
 //! What was changed, by lines that cannot be taken back: one JSON object each, with the hash
 //! of the line before.
 //!
-//! A line is for what changes something or was kept from it: a run that acted, failed or was
-//! held, a device or a policy that was set. A run's line carries the hash of its plan, so that
+//! A line is for what changes something or was kept from it: a run that acted, failed, was
+//! held or discarded, a device or a policy that was set. A run's line carries the hash of its plan, so that
 //! the plan, which names every account, is covered as long as it is kept. Quiet runs leave no
 //! line.
 //!

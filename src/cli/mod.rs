@@ -8,6 +8,7 @@ mod backup;
 mod check;
 mod config;
 mod device;
+mod discard;
 mod explain;
 mod export;
 mod plan;
@@ -72,6 +73,8 @@ enum Command {
     Apply(apply::Args),
     /// Releases a held run, exactly as it was shown.
     Approve(approve::Args),
+    /// Discards a held run, so that it can be approved no longer.
+    Discard(discard::Args),
     /// Tests the settings and every connection.
     Check(check::Args),
     /// Why a user has or has not an account and a role.
@@ -222,6 +225,7 @@ async fn dispatch(command: Command, loaded: &Loaded, files: Vec<PathBuf>) -> any
         Command::Plan(args) => plan::run(args, loaded).await,
         Command::Apply(args) => apply::run(args, loaded).await,
         Command::Approve(args) => approve::run(args, loaded).await,
+        Command::Discard(args) => discard::run(&args, loaded),
         Command::Check(args) => check::run(args, loaded).await,
         Command::Explain(args) => explain::run(args, loaded),
         Command::Status(args) => status::run(args, loaded),

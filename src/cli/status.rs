@@ -75,6 +75,8 @@ fn print(status: &answers::status::Status) {
         status.owed, status.watched, status.quarantined
     );
     for run in &status.held {
-        println!("held: {run} (see 'rosterd runs {run}', release with 'rosterd approve {run}')");
+        println!(
+            "held: {run} (see 'rosterd runs {run}', release with 'rosterd approve {run}', drop with 'rosterd discard {run}')"
+        );
     }
 }

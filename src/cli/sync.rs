@@ -113,6 +113,7 @@ pub fn exit_of(plan: &Plan) -> Exit {
         _ if all => Exit::Error,
         Status::PartlyApplied => Exit::Partly,
         _ if some => Exit::Partly,
-        Status::Planned | Status::Applied => Exit::Done,
+        // No run ends as discarded; one that was is looked at like any other.
+        Status::Planned | Status::Applied | Status::Discarded => Exit::Done,
     }
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::{Answer, Board, Hello, Purpose, VERSION, Welcome};
+use crate::answers::approval;
+use crate::clock;
 use crate::frames;
 use crate::plan::Asked;
-use crate::store::remote;
+use crate::store::{Way, remote};
 use crate::sync::{Conductor, Intent, Run, RunError, Ticket};
 
 /// How long a connection may take to say what it is for. Commands say so at once; what only
@@ -57,6 +59,12 @@ impl Host {
                 let sync = self.conductor.sync();
                 frames::write(stream, &runtime.block_on(sync.check()))
             }
+            Purpose::Discard { run } => {
+                let sync = self.conductor.sync();
+                let discarded = approval::discard(&sync, &run, Way::Command, clock::now());
+                let discarded = discarded.map(|_| ()).map_err(|error| chain(&error));
+                frames::write(stream, &discarded)
+            }
         }
     }
 
@@ -74,7 +82,7 @@ impl Host {
         };
         let run = match runtime.block_on(tell_steps(ticket, stream))? {
             Ok(run) => run,
-            Err(error) => return frames::write(stream, &Answer::Failed(chain(&error))),
+            Err(error) => return frames::write(stream, &Answer::Failed(chain(&*error))),
         };
         frames::write(stream, &Answer::Ended { moved: run.moved })?;
         write_plan(&run, stream)?;
@@ -122,9 +130,9 @@ impl Write for Parts<'_> {
     }
 }
 
-fn chain(error: &RunError) -> Vec<String> {
+fn chain(error: &dyn std::error::Error) -> Vec<String> {
     let mut texts = vec![error.to_string()];
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(error) = cause {
         texts.push(error.to_string());
         cause = error.source();

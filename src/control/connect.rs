@@ -92,6 +92,12 @@ impl Daemon {
         self.ask(Purpose::Check)
     }
 
+    /// Has it discard a held run.
+    pub fn discard(&self, run: String) -> Result<(), DaemonError> {
+        let discarded: Result<(), Vec<String>> = self.ask(Purpose::Discard { run })?;
+        discarded.map_err(told)
+    }
+
     /// Has it do one run, under the settings it has. This blocks until the run ends.
     pub fn run(
         &self,

@@ -24,7 +24,7 @@ use crate::sync::{Intent, Step};
 
 /// Both sides must be the same program: what goes over the socket has no other format than
 /// the types here.
-const VERSION: &str = concat!("rosterd ", env!("CARGO_PKG_VERSION"), ", protocol 1");
+const VERSION: &str = concat!("rosterd ", env!("CARGO_PKG_VERSION"), ", protocol 2");
 
 /// The file beside the store that says where the socket is.
 const POINTER: &str = "daemon";
@@ -62,6 +62,8 @@ enum Purpose {
     Planned,
     /// Every source's connection, tested with the daemon's own credentials.
     Check,
+    /// A held run is to be discarded.
+    Discard { run: String },
 }
 
 /// The answer to it.

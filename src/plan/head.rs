@@ -70,6 +70,9 @@ pub enum Status {
     Applied,
     PartlyApplied,
     Held,
+    /// It was held, and somebody said no. Only the history's record says so: the kept plan
+    /// stays as it was shown.
+    Discarded,
     Failed,
 }
 
@@ -80,6 +83,7 @@ impl Status {
             Status::Applied => "applied",
             Status::PartlyApplied => "partly_applied",
             Status::Held => "held",
+            Status::Discarded => "discarded",
             Status::Failed => "failed",
         }
     }

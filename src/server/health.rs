@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::problem::Problem;
 use super::stream::blocking;
+use crate::store::runs::HELD_NOTE;
 
 /// The process is there and answers.
 pub async fn healthz() -> Json<Value> {
@@ -18,7 +19,7 @@ pub async fn healthz() -> Json<Value> {
 pub async fn readyz(State(shared): State<Shared>) -> Result<Json<Value>, Problem> {
     blocking(move || {
         let store = &shared.conductor.sync().store;
-        store.note("held_run").map_err(|error| {
+        store.note(HELD_NOTE).map_err(|error| {
             let detail = format!("the store cannot be read: {error}");
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         })

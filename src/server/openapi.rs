@@ -22,6 +22,7 @@ use super::api;
         api::runs::one,
         api::runs::report,
         api::runs::approve,
+        api::runs::discard,
         api::status::status,
         api::status::explain,
         api::portals::accounts,

@@ -131,6 +131,7 @@ impl From<&RunError> for Problem {
                 later.with(RETRY_AFTER, "5")
             }
             RunError::Asked(text) => Problem::unprocessable(text.clone()),
+            RunError::NotHeld { .. } => Problem::new(StatusCode::CONFLICT, error.to_string()),
             // Whoever ran it has logged it.
             error => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         }

@@ -35,7 +35,7 @@ pub use format::FORMAT;
 pub use memory::MemoryEngine;
 pub use range::KeyRange;
 pub use remote::RemoteEngine;
-pub use runs::RunRecord;
+pub use runs::{Discarded, RunRecord, Way};
 pub use sled::{DEFAULT_CACHE_BYTES, SledEngine};
 pub use tree::Tree;
 

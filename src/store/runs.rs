@@ -8,10 +8,33 @@ use super::{Op, Tree};
 use super::{Store, StoreError};
 use crate::plan::{Head, Status};
 
+/// The note that names the held run; empty where there is none.
+pub const HELD_NOTE: &str = "held_run";
+
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct RunRecord {
     pub head: Head,
     pub finished_at: jiff::Timestamp,
+    /// Of a held run that somebody said no to.
+    #[serde(default)]
+    pub discarded: Option<Discarded>,
+}
+
+/// When a held run was discarded, and which way that came in. There is one admin token, so
+/// that is as much as is known of who it was.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Discarded {
+    pub at: jiff::Timestamp,
+    pub by: Way,
+}
+
+/// The ways in which people reach rosterd.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Way {
+    Api,
+    Command,
+    Console,
 }
 
 impl Store {
@@ -52,7 +75,7 @@ impl Store {
 
     /// The held run that waits for approval.
     pub fn held_run(&self) -> Result<Option<RunRecord>, StoreError> {
-        let Some(run) = self.note("held_run")?.filter(|run| !run.is_empty()) else {
+        let Some(run) = self.note(HELD_NOTE)?.filter(|run| !run.is_empty()) else {
             return Ok(None);
         };
         let record = self.run(&run)?;

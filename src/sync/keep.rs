@@ -36,6 +36,7 @@ impl Sync {
         ops.push(put_run(&RunRecord {
             head: plan.head.clone(),
             finished_at: order.now,
+            discarded: None,
         }));
         self.store.write(ops)?;
         self.store.flush()?;

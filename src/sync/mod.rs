@@ -8,13 +8,14 @@
 pub mod apply;
 pub mod conductor;
 pub mod decide;
+mod discard;
 pub mod fetch;
 mod history;
 mod keep;
 mod links;
 mod notes;
 pub mod order;
-mod population;
+pub mod population;
 pub mod remember;
 pub mod run;
 pub mod stage;
@@ -65,6 +66,10 @@ pub enum RunError {
     Stopped,
     #[error("{0}")]
     Asked(String),
+    #[error(
+        "run {run} is held no longer: nothing was applied; 'rosterd status' shows what is held"
+    )]
+    NotHeld { run: String },
 }
 
 #[cfg(test)]

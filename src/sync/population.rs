@@ -118,6 +118,12 @@ fn parse(text: &str) -> Option<Population> {
     })
 }
 
+/// What a portal has, where that is noted and no link has to be read.
+pub fn noted(store: &Store, portal: &str) -> Result<Option<Population>, RunError> {
+    let noted = store.note(&note(portal))?;
+    Ok(noted.as_deref().and_then(parse))
+}
+
 /// Reads every link of a portal.
 pub fn count(store: &Store, portal: &str) -> Result<Population, RunError> {
     let mut population = Population::default();

@@ -28,6 +28,7 @@ use crate::store::Store;
 use crate::store::directory as rows_of;
 use crate::store::portals::put_link;
 use crate::store::rows::Quarantined;
+use crate::store::runs::HELD_NOTE;
 use crate::targets::Target;
 
 /// An unreadable record is tried again with every round that names it, and said to be at
@@ -164,6 +165,13 @@ impl Sync {
             return Err(RunError::Stopped);
         }
         let (intent, now) = (&order.intent, order.now);
+        // It was held when it was asked for. Meanwhile it may have been discarded, or approved
+        // by somebody else.
+        if let Intent::Approve { run, .. } = intent
+            && !self.holds(run)?
+        {
+            return Err(RunError::NotHeld { run: run.clone() });
+        }
         let known = self.store.known_sources()?;
         for source in &known {
             remember::mend(&self.store, source)?;
@@ -296,7 +304,7 @@ impl Sync {
         }
         self.keep(plan, order)?;
         self.store
-            .write(vec![rows_of::put_note("held_run", &plan.head.run)])?;
+            .write(vec![rows_of::put_note(HELD_NOTE, &plan.head.run)])?;
         Ok(self.store.flush()?)
     }
 
@@ -370,7 +378,7 @@ impl Sync {
         }
         // A run that read nothing, or only one user, takes no held plan's place.
         if approved || (whole && !notes.fetched.is_empty()) {
-            ops.push(rows_of::put_note("held_run", ""));
+            ops.push(rows_of::put_note(HELD_NOTE, ""));
         }
         Ok(self.store.transact(ops)?)
     }

@@ -65,6 +65,7 @@ fn everything(world: &World) -> Vec<(String, i32, Value)> {
         vec!["explain", "nobody@nowhere"],
         vec!["runs", "nothing"],
         vec!["approve", "nothing"],
+        vec!["discard", "nothing"],
     ];
     for what in ["users", "groups"] {
         commands.push(vec!["export", what, "--source", "entra"]);
@@ -168,8 +169,18 @@ fn plans_are_saved_held_approved_and_applied_through_it() {
         let user = world.entra_user(position);
         world.sim.patch_user(&user, body.clone()).expect("a change");
     }
-    let held = world.run(&["sync", "--format", "json"]).ends_with(4).json();
-    let run = text(&held["run"]);
+    let hold = || {
+        let held = world.run(&["sync", "--format", "json"]).ends_with(4).json();
+        text(&held["run"])
+    };
+    let dropped = hold();
+    let row = world.json(&["discard", &dropped, "--format", "json"]);
+    assert_eq!(row["status"], "discarded");
+    assert_eq!(row["discarded"]["by"], "command");
+    let said = world.run(&["approve", &dropped]).ends_with(1);
+    assert!(said.err.contains("it is discarded"), "{}", said.err);
+    let run = hold();
+    assert_ne!(run, dropped, "it is held anew");
     let approved = world
         .run(&["approve", &run, "--format", "json"])
         .ends_with(0);

@@ -64,6 +64,54 @@ fn too_many_deactivations_are_held_and_approved_exactly_once() {
 }
 
 #[test]
+fn a_discarded_plan_is_dropped_and_what_led_to_it_is_held_anew() {
+    let world = world();
+    disable(&world, &[14, 17, 18]);
+    let before = world.exports();
+    let plan = held(&world);
+    let run = text(&plan["run"]);
+    world.run(&["discard", &run]).ends_with(0);
+    let status = world.json(&["status", "--format", "json"]);
+    assert_eq!(status["held"], json!([]));
+    let kept = world.json(&["runs", &run, "--format", "json"]);
+    assert_eq!(kept["status"], "discarded");
+    assert_eq!(kept["actions"], plan["actions"]);
+    for command in ["approve", "discard"] {
+        let said = world.run(&[command, &run]).ends_with(1);
+        assert!(said.err.contains("it is discarded"), "{}", said.err);
+    }
+    assert_eq!(world.exports(), before, "nothing was done");
+    let next = held(&world);
+    assert_ne!(next["run"], *run);
+    assert_eq!(next["digest"], plan["digest"]);
+    let kept = world.json(&["runs", &run, "--format", "json"]);
+    assert_eq!(kept["status"], "discarded", "and stays so");
+    let log = std::fs::read_to_string(world.state().join("audit/000000000001.jsonl"));
+    let log = log.expect("the log");
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let [.., first, dropped, second] = lines.as_slice() else {
+        panic!("{lines:#?}");
+    };
+    assert_eq!(first["status"], "held");
+    assert_eq!(dropped["event"], "discard");
+    assert_eq!(
+        [&dropped["run"], &dropped["by"]],
+        [&json!(run), &json!("command")]
+    );
+    assert_eq!(dropped["summary"], plan["summary"]);
+    assert_eq!(
+        [&second["run"], &second["status"]],
+        [&next["run"], &json!("held")]
+    );
+    world.json(&["audit", "verify", "--format", "json"]);
+    world.json(&["approve", &text(&next["run"]), "--format", "json"]);
+    world.quiet();
+}
+
+#[test]
 fn an_approval_is_refused_when_something_moved_since() {
     let world = world();
     disable(&world, &[14, 17, 18]);

@@ -10,7 +10,7 @@ pub mod html;
 pub mod json;
 mod markdown;
 mod text;
-mod words;
+pub mod words;
 
 use std::io::{self, BufWriter, Write};
 use std::str::FromStr;

@@ -416,3 +416,12 @@ fn a_held_run_says_how_to_release_it() {
     head.dry_run = false;
     insta::assert_snapshot!(words::release(&head), @"If all of it is meant, release it with `rosterd approve 01JDXAMPLE0000000000000000`.");
 }
+
+#[test]
+fn a_discarded_run_says_that_nothing_was_applied() {
+    let mut plan = sample::held();
+    plan.head.status = Status::Discarded;
+    plan.head.sources.remove("okta");
+    insta::assert_snapshot!(words::verdict(&plan), @"Discarded: nothing was applied.");
+    insta::assert_snapshot!(words::release(&plan.head), @"Somebody discarded it. A run that comes to the same is held anew.");
+}

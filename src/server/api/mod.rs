@@ -44,6 +44,7 @@ pub fn routes() -> Router<Shared> {
     Router::new()
         .route("/v1/sync", post(sync::sync))
         .route("/v1/runs/{id}/approve", post(runs::approve))
+        .route("/v1/runs/{id}/discard", post(runs::discard))
         .merge(quick)
 }
 

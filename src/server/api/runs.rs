@@ -14,6 +14,7 @@ use super::sync::Taken;
 use crate::answers::document::PlanDocument;
 use crate::answers::runs::{self, RunRow};
 use crate::answers::{AnswerError, approval};
+use crate::clock;
 use crate::plan::Plan;
 use crate::plan::report::{self, Format, ReportError, Style};
 use crate::server::Shared;
@@ -22,6 +23,7 @@ use crate::server::page::{self, Page};
 use crate::server::problem::{Document, Problem};
 use crate::server::recent::Known;
 use crate::server::stream::{self, blocking};
+use crate::store::Way;
 use crate::sync::{Intent, Run};
 
 /// Which page of the history.
@@ -170,6 +172,35 @@ pub async fn released(shared: &Shared, run: String) -> Result<Arc<Run>, Problem>
     let ticket = shared.conductor.ask(record.head.asked, intent)?;
     let ended = ticket.finished().await;
     ended.map_err(|error| Problem::from(&*error))
+}
+
+/// Discards a held run, so that it can be approved no longer. Nothing else changes.
+///
+/// The next run decides anew; where it comes to the same, that is a new held run.
+#[utoipa::path(
+    post, path = "/api/v1/runs/{id}/discard", tag = "runs", params(("id" = String, Path, description = "The run's id")),
+    responses(
+        (status = 200, description = "The run, discarded", body = RunRow),
+        (status = 409, description = "The run is not held, or no longer",
+            body = Document, content_type = "application/problem+json"),
+        (status = "default", description = "What is wrong", body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub async fn discard(
+    State(shared): State<Shared>,
+    Path(run): Path<String>,
+) -> Result<Json<RunRow>, Problem> {
+    Ok(Json(dropped(&shared, run, Way::Api).await?))
+}
+
+/// Discards a held run.
+pub async fn dropped(shared: &Shared, run: String, by: Way) -> Result<RunRow, Problem> {
+    let conductor = shared.conductor.clone();
+    blocking(move || {
+        let sync = conductor.sync();
+        Ok(approval::discard(&sync, &run, by, clock::now())?.into())
+    })
+    .await
 }
 
 /// A plan as JSON.

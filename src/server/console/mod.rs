@@ -3,11 +3,15 @@
 //! Pages are written here and nowhere else loaded from; their policy lets them do no more
 //! than show themselves and send their own forms. Every change carries the session's token.
 
+mod groups;
+mod held;
 mod layout;
 mod overview;
 mod people;
+mod person;
 mod runs;
 mod session;
+mod sparkline;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, header};
@@ -25,7 +29,7 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; fram
 const CSS: &str = include_str!("console.css");
 
 const ICON: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 16 16\">\
-                    <rect width=\"16\" height=\"16\" rx=\"4\" fill=\"#1f6f5c\"/>\
+                    <rect width=\"16\" height=\"16\" rx=\"4\" fill=\"#2450c4\"/>\
                     <path d=\"M4 5h8M4 8h8M4 11h5\" stroke=\"#fff\" stroke-width=\"1.6\"/></svg>";
 
 /// The console's routes.
@@ -37,11 +41,20 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/runs/{id}", get(runs::one))
         .route("/runs/{id}/report", get(runs::report))
         .route("/people", get(people::search))
-        .route("/people/{key}", get(people::one))
+        .route("/people/{key}", get(person::page))
+        .route("/groups", get(groups::list))
+        .route("/groups/{source}/{id}", get(groups::one))
         .route("/logout", post(session::logout))
         .layer(from_fn(access::in_time));
     Router::new()
-        .route("/runs/{id}/approve", get(runs::confirm).post(runs::approve))
+        .route(
+            "/runs/{id}/approve",
+            get(held::ask_approval).post(held::approve),
+        )
+        .route(
+            "/runs/{id}/discard",
+            get(held::ask_discarding).post(held::discard),
+        )
         .merge(quick)
         .layer(from_fn_with_state(shared, session::visitors))
         .route("/login", get(session::login_page).post(session::login))

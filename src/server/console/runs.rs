@@ -1,22 +1,24 @@
-//! The history, one run, and the approval of a held one.
+//! The history, and one run with its report.
 
 use axum::extract::{Extension, State};
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::layout;
-use super::session::{Form, Visitor};
-use crate::answers::runs::RunRow;
-use crate::answers::{AnswerError, approval};
-use crate::plan::report::Format;
-use crate::plan::{Head, Status};
+use super::held;
+use super::layout::{self, Place};
+use super::session::Visitor;
+use crate::answers::AnswerError;
+use crate::answers::runs::{DiscardedOut, RunRow};
+use crate::plan::report::{Format, words};
+use crate::plan::{Plan, Status};
 use crate::server::Shared;
-use crate::server::api::runs::{Kept, kept, released, write_report};
+use crate::server::api::runs::{Kept, kept, write_report};
 use crate::server::input::{Path, Query};
 use crate::server::problem::Problem;
 use crate::server::stream::blocking;
+use crate::store::Way;
 
 /// How many runs a page shows.
 const RUNS: usize = 50;
@@ -31,6 +33,7 @@ pub async fn list(
     Extension(visitor): Extension<Visitor>,
     Query(which): Query<Before>,
 ) -> Response {
+    let first = which.before.is_none();
     let runs = blocking(move || {
         let store = &shared.conductor.sync().store;
         let runs = store.runs_before(which.before.as_deref()).take(RUNS + 1);
@@ -43,25 +46,26 @@ pub async fn list(
             runs.truncate(RUNS);
             let last = runs.last().filter(|_| more).map(|row| row.run.clone());
             let content = html! {
-                h1 { "Runs" }
-                (table(&runs))
-                @if let Some(last) = last {
-                    p { a href={ "/runs?before=" (last) } { "Earlier runs" } }
+                h1 #runs { "Runs" }
+                (table(&runs, "runs"))
+                nav.turn aria-label="Pages" {
+                    @if !first { a href="/runs" { "← The latest" } }
+                    @if let Some(last) = last { a rel="next" href={ "/runs?before=" (last) } { "Earlier →" } }
                 }
             };
-            layout::page(StatusCode::OK, "Runs", Some(&visitor), content)
+            layout::page(Place::Runs, "Runs", &visitor, content)
         }
         Err(problem) => layout::problem(&problem, Some(&visitor)),
     }
 }
 
-/// Runs as a table.
-pub fn table(runs: &[RunRow]) -> Markup {
+/// Runs as a table that the heading of this id names.
+pub fn table(runs: &[RunRow], heading: &str) -> Markup {
     if runs.is_empty() {
-        return html! { p.empty { "No run yet." } };
+        return html! { p.empty { "No run yet. The first one comes by the schedule, or with “Sync now”." } };
     }
     html! {
-        div.scroll { table {
+        table.stack aria-labelledby=(heading) {
             thead { tr {
                 th scope="col" { "Run" } th scope="col" { "At" } th scope="col" { "Kind" }
                 th scope="col" { "Status" } th.number scope="col" { "Actions" }
@@ -69,14 +73,18 @@ pub fn table(runs: &[RunRow]) -> Markup {
             tbody {
                 @for row in runs { tr {
                     th scope="row" { a href={ "/runs/" (row.run) } { code { (row.run) } } }
-                    td { (layout::time(row.created_at)) }
-                    td { (row.mode.as_str().replace('_', " ")) }
-                    td { (layout::status(row.status)) }
-                    td.number { (row.summary.values().flat_map(|ops| ops.values()).sum::<u64>()) }
+                    td data-label="At" { (layout::time(row.created_at)) }
+                    td data-label="Kind" { (layout::mode(row.mode)) }
+                    td data-label="Status" { (layout::status(row.status)) }
+                    td.number data-label="Actions" { (words::number(actions(row))) }
                 } }
             }
-        } }
+        }
     }
+}
+
+fn actions(row: &RunRow) -> u64 {
+    row.summary.values().flat_map(|ops| ops.values()).sum()
 }
 
 pub async fn one(
@@ -89,39 +97,65 @@ pub async fn one(
         Ok(Kept::GoingOn(run)) => return going_on(&run, &visitor),
         Err(problem) => return layout::problem(&problem, Some(&visitor)),
     };
-    let head = &plan.head;
-    let content = html! {
-        h1 { "Run " code { (head.run) } }
-        p { (layout::status(head.status)) " " (layout::time(head.created_at)) }
-        @if head.status == Status::Held {
-            section.banner {
-                h2 { "Held by the guard" }
-                (limits(head))
-                p { a.button href={ "/runs/" (head.run) "/approve" } { "Approve…" } }
-            }
-        }
-        p.row {
-            @for format in Format::ALL {
-                a href={ "/runs/" (run) "/report?format=" (format.as_str()) } { (format.as_str()) }
-            }
-        }
-        iframe.report src={ "/runs/" (run) "/report" } title="The run's report" sandbox="allow-scripts" {}
+    let discarded = {
+        let run = plan.head.run.clone();
+        blocking(move || {
+            let record = shared.conductor.sync().store.run(&run);
+            let record = record.map_err(AnswerError::from)?;
+            Ok(record.and_then(|record| record.discarded))
+        })
     };
-    let title = format!("Run {}", head.run);
-    layout::page(StatusCode::OK, &title, Some(&visitor), content)
+    match discarded.await {
+        Ok(discarded) => {
+            let title = format!("Run {}", plan.head.run);
+            let content = whole(&plan, discarded.map(Into::into));
+            layout::page(Place::Runs, &title, &visitor, content)
+        }
+        Err(problem) => layout::problem(&problem, Some(&visitor)),
+    }
+}
+
+fn whole(plan: &Plan, discarded: Option<DiscardedOut>) -> Markup {
+    let head = &plan.head;
+    let report = format!("/runs/{}/report", head.run);
+    html! {
+        h1 { "Run " code { (head.run) } }
+        p.facts { (layout::status(head.status)) span { (words::mode(head.mode)) } (layout::time(head.created_at)) }
+        @if head.status == Status::Held {
+            section.banner.bad aria-labelledby="held" {
+                h2 #held { "Held by the guard" }
+                (held::why(head))
+                (held::ways(head))
+            }
+        }
+        @if let Some(DiscardedOut { at, by }) = discarded {
+            section.banner.calm { p { "Discarded " (layout::time(at)) " " (from_where(by)) ". None of it was done, and it can be approved no longer." } }
+        }
+        nav.formats aria-label="The report in other formats" {
+            a href=(report) { "The report by itself" }
+            @for format in Format::ALL { @if format != Format::Html {
+                a href={ (report) "?format=" (format.as_str()) } { (format.as_str()) }
+            } }
+        }
+        iframe.report src=(report) title="The run's report" sandbox="allow-scripts" {}
+    }
+}
+
+fn from_where(way: Way) -> &'static str {
+    match way {
+        Way::Api => "over the API",
+        Way::Command => "on the command line",
+        Way::Console => "in the console",
+    }
 }
 
 fn going_on(run: &str, visitor: &Visitor) -> Response {
     let content = html! {
         h1 { "Run " code { (run) } }
-        p role="status" { "It goes on, or waits for another run to end. This page looks again every two seconds." }
+        p.banner.calm role="status" { "It goes on, or waits for another run to end. This page looks again every two seconds." }
     };
-    let page = layout::page(StatusCode::OK, "A run goes on", Some(visitor), content);
+    let page = layout::page(Place::Runs, "A run goes on", visitor, content);
     ([(header::REFRESH, "2")], page).into_response()
-}
-
-fn limits(head: &Head) -> Markup {
-    html! { ul { @for limit in &head.guard.limits { li { (limit.text) } } } }
 }
 
 #[derive(Deserialize)]
@@ -146,63 +180,6 @@ pub async fn report(
     match kept(&shared, run).await {
         Ok(Kept::Plan(plan)) => write_report(*plan, format).await,
         Ok(Kept::GoingOn(run)) => going_on(&run, &visitor),
-        Err(problem) => layout::problem(&problem, Some(&visitor)),
-    }
-}
-
-/// Asks once more, with the numbers.
-pub async fn confirm(
-    State(shared): State<Shared>,
-    Extension(visitor): Extension<Visitor>,
-    Path(run): Path<String>,
-) -> Response {
-    let record = blocking(move || Ok(approval::waiting(&shared.conductor.sync().store, &run)?));
-    let head = match record.await {
-        Ok(record) => record.head,
-        Err(problem) => return layout::problem(&problem, Some(&visitor)),
-    };
-    let content = html! {
-        h1 { "Approve run " code { (head.run) } "?" }
-        section.banner { h2 { "Why it is held" } (limits(&head)) }
-        p { "It is read and decided once more. If it comes out exactly so, this is done:" }
-        div.scroll { table {
-            thead { tr { th scope="col" { "Portal" } th scope="col" { "Action" } th.number scope="col" { "How many" } } }
-            tbody {
-                @for (portal, ops) in &head.summary { @for (op, count) in ops { tr {
-                    th scope="row" { (portal) }
-                    td { (op.as_str().replace('_', " ")) }
-                    td.number { (count) }
-                } } }
-            }
-        } }
-        form.row method="post" {
-            (layout::token(&visitor))
-            button.danger { "Approve and apply" }
-            a href={ "/runs/" (head.run) } { "Back" }
-        }
-    };
-    layout::page(StatusCode::OK, "Approve?", Some(&visitor), content)
-}
-
-pub async fn approve(
-    State(shared): State<Shared>,
-    Extension(visitor): Extension<Visitor>,
-    Path(run): Path<String>,
-    form: Form,
-) -> Response {
-    let ended = match visitor.check(&form) {
-        Ok(()) => released(&shared, run.clone()).await,
-        Err(problem) => Err(problem),
-    };
-    match ended {
-        Ok(ended) if ended.moved => {
-            let problem = Problem::new(
-                StatusCode::CONFLICT,
-                "Nothing was applied: the plan comes out otherwise than it was shown. Sync now, and look at the new one.",
-            );
-            layout::problem(&problem, Some(&visitor))
-        }
-        Ok(_) => Redirect::to(&format!("/runs/{run}")).into_response(),
         Err(problem) => layout::problem(&problem, Some(&visitor)),
     }
 }

@@ -200,17 +200,19 @@ pub async fn logout(
 fn form(status: StatusCode, wrong: Option<&str>) -> Response {
     let content = html! {
         form.login method="post" action="/login" {
+            p.brand { img src="/icon.svg" alt="" width="22" height="22"; "rosterd" }
             h1 { "Log in" }
             @if let Some(wrong) = wrong {
-                p.wrong role="alert" { (wrong) }
+                p.banner.bad role="alert" #wrong { (wrong) }
             }
             label { "Admin token"
-                input type="password" name="admin_token" required autofocus autocomplete="current-password";
+                input type="password" name="admin_token" required autofocus autocomplete="current-password" aria-describedby=[wrong.map(|_| "wrong")];
             }
             button { "Log in" }
+            p.small { "It is what " code { "server.admin_token" } " names in the settings." }
         }
     };
-    layout::page(status, "Log in", None, content)
+    layout::outside(status, "Log in", content)
 }
 
 /// The fields of a form.

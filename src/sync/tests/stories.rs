@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::world::*;
 use crate::plan::{Role, Section, Status};
-use crate::sync::Intent;
+use crate::store::Way;
+use crate::sync::{Intent, RunError};
 
 const ALL: &str = r#"scope = "all""#;
 
@@ -234,8 +235,8 @@ on_deactivate = "remove"
 max_deactivations = 2
 "#;
 
-#[test]
-fn a_held_plan_keeps_nothing_and_is_released_once_exactly_as_shown() {
+/// One more than the guard lets go.
+fn three_of_ten_leave() -> World {
     let world = World::new(GUARDED, ALL);
     for n in 0..10 {
         hire(&world, "a", &format!("u{n}"), &format!("n{n}"));
@@ -244,6 +245,12 @@ fn a_held_plan_keeps_nothing_and_is_released_once_exactly_as_shown() {
     for n in 0..3 {
         world.company("a").users.remove(&format!("u{n}"));
     }
+    world
+}
+
+#[test]
+fn a_held_plan_keeps_nothing_and_is_released_once_exactly_as_shown() {
+    let world = three_of_ten_leave();
     let held = world.sync();
     assert_eq!(held.head.status, Status::Held);
     assert_eq!(held.head.guard.limits[0].count, 3);
@@ -262,6 +269,26 @@ fn a_held_plan_keeps_nothing_and_is_released_once_exactly_as_shown() {
     assert_eq!(done.plan.head.status, Status::Applied);
     assert_eq!(world.links("store").len(), 7);
     world.assert_quiet();
+}
+
+/// It was asked for while the plan was held: what counts is when it decides.
+#[test]
+fn an_approval_that_a_discarding_overtakes_does_nothing() {
+    let world = three_of_ten_leave();
+    let held = world.sync().head;
+    let approve = Intent::Approve {
+        run: held.run.clone(),
+        digest: held.digest.clone(),
+    };
+    let record = world.sync.store.run(&held.run).unwrap().unwrap();
+    world.sync.discard(record, Way::Api, world.now).unwrap();
+    let refused = world.run(false, approve).err().unwrap();
+    assert!(matches!(refused, RunError::NotHeld { .. }), "{refused}");
+    assert_eq!(world.links("store").len(), 10);
+    let again = world.sync().head;
+    assert_eq!(again.status, Status::Held);
+    assert_ne!(again.run, held.run);
+    assert_eq!(again.digest, held.digest);
 }
 
 #[test]

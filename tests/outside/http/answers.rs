@@ -21,12 +21,14 @@ fn the_api_answers_as_the_commands_do_and_as_it_is_described() {
     the_history_is_the_command_s(&world, &served);
     a_dry_run_can_be_looked_up(&served);
 
-    let held = "POST /api/v1/runs/{id}/approve";
+    let held = ["approve", "discard"].map(|way| format!("POST /api/v1/runs/{{id}}/{way}"));
     let missing: Vec<String> = served
         .description()
         .operations()
         .difference(&served.description().seen())
-        .filter(|operation| !operation.starts_with(held) && !operation.ends_with(" 202"))
+        .filter(|operation| {
+            !held.iter().any(|held| operation.starts_with(held)) && !operation.ends_with(" 202")
+        })
         .cloned()
         .collect();
     assert_eq!(missing, Vec::<String>::new(), "described, and never seen");
@@ -179,9 +181,10 @@ fn the_history_is_the_command_s(world: &World, served: &Served) {
         let detail = served.get(path).problem(404);
         assert!(detail.contains("no run '01JD'"), "{detail}");
     }
-    served
-        .call("POST", "/api/v1/runs/01JD/approve", None)
-        .problem(404);
+    for way in ["approve", "discard"] {
+        let path = format!("/api/v1/runs/01JD/{way}");
+        served.call("POST", &path, None).problem(404);
+    }
 }
 
 fn a_dry_run_can_be_looked_up(served: &Served) {

@@ -1,4 +1,4 @@
-//! A held run is released over HTTP, exactly as shown and once.
+//! A held run is released over HTTP, exactly as shown and once; or discarded.
 
 use serde_json::json;
 
@@ -60,5 +60,40 @@ fn a_held_run_is_approved_exactly_as_shown_and_once() {
             .contains("is not held: it is applied")
     );
     assert_eq!(served.get("/api/v1/status").json()["held"], json!([]));
+    assert_eq!(served.sync(json!({}))["actions"], json!([]));
+}
+
+#[test]
+fn a_held_run_is_discarded_once_and_can_be_approved_no_longer() {
+    let world = guarded();
+    let served = Served::start(&world);
+    served.sync(json!({ "full": true }));
+    disable(&world, &[14, 17, 18]);
+    let held = served.sync(json!({}));
+    let run = text(&held["run"]);
+    let call = |run: &str, way: &str| {
+        let path = format!("/api/v1/runs/{run}/{way}");
+        served.call("POST", &path, None)
+    };
+    let row = call(&run, "discard").is(200).json();
+    assert_eq!(row["status"], "discarded");
+    assert_eq!(row["discarded"]["by"], "api");
+    assert_eq!(served.get("/api/v1/status").json()["held"], json!([]));
+    for way in ["discard", "approve"] {
+        let detail = call(&run, way).problem(409);
+        assert!(detail.contains("it is discarded"), "{detail}");
+    }
+    let plan = served.get(&format!("/api/v1/runs/{run}")).is(200).json();
+    assert_eq!(plan["status"], "discarded");
+    assert_eq!(plan["actions"], held["actions"]);
+    let rows = served.get("/api/v1/runs").is(200).json();
+    assert_eq!(rows["items"][0], row);
+    let again = served.sync(json!({}));
+    assert_eq!(again["status"], "held");
+    assert_ne!(again["run"], *run);
+    assert_eq!(
+        call(&text(&again["run"]), "approve").is(200).json()["status"],
+        "applied"
+    );
     assert_eq!(served.sync(json!({}))["actions"], json!([]));
 }

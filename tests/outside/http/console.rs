@@ -73,8 +73,11 @@ fn only_the_admin_token_opens_the_console_until_logout() {
         "/runs",
         "/runs/x",
         "/runs/x/approve",
+        "/runs/x/discard",
         "/people",
         "/people/x",
+        "/groups",
+        "/groups/entra/x",
     ] {
         let answer = get(path).is(303);
         assert_eq!(answer.header("location"), "/login", "{path}");

@@ -12,7 +12,7 @@ pub fn top(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
     let head = &plan.head;
     let actions = words::counted(plan.action_count(), "action");
     let tone = match head.status {
-        Status::Planned => "calm",
+        Status::Planned | Status::Discarded => "calm",
         Status::Applied => "adds",
         Status::PartlyApplied => "changes",
         Status::Held | Status::Failed => "removes",

@@ -127,6 +127,7 @@ pub fn status(status: Status) -> &'static str {
         Status::Applied => "applied",
         Status::PartlyApplied => "partly applied",
         Status::Held => "held",
+        Status::Discarded => "discarded",
         Status::Failed => "failed",
     }
 }

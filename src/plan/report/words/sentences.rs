@@ -58,6 +58,7 @@ pub fn verdict(plan: &Plan) -> String {
     let actions = plan.action_count();
     let mut text = match (head.status, plan.tally()) {
         (Status::Held, _) => "Held: nothing was applied.".to_owned(),
+        (Status::Discarded, _) => "Discarded: nothing was applied.".to_owned(),
         (Status::Failed, tally) if tally.is_none() || actions == 0 => {
             "Failed: nothing was applied.".to_owned()
         }
@@ -119,6 +120,9 @@ fn quiet(head: &Head) -> String {
 
 /// How a held plan goes on. A preview keeps nothing that could be released.
 pub fn release(head: &Head) -> String {
+    if head.status == Status::Discarded {
+        return "Somebody discarded it. A run that comes to the same is held anew.".to_owned();
+    }
     match head.dry_run {
         true => "A run that comes to this is held until somebody releases it with \
                  `rosterd approve RUN`."
