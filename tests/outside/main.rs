@@ -23,3 +23,4 @@ mod http;
 mod kinds;
 mod sign_in;
 mod throttle;
+mod traces;
