@@ -248,7 +248,7 @@ impl Daemon {
         }
         let store = self.conductor.sync().store.clone();
         let sync = app::open_over(store, &loaded)?;
-        self.server.reload(&loaded.settings.server)?;
+        self.server.reload(&loaded.settings)?;
         if loaded.settings.server.listen != self.listen {
             tracing::warn!("server.listen changes when the daemon is restarted");
         }
@@ -283,7 +283,7 @@ async fn serve(
 ) -> Result<Server, ServeError> {
     let board = board.clone();
     let next_run: NextRun = Arc::new(move |source| board.planned.borrow().get(source).copied());
-    Server::bind(&loaded.settings.server, conductor.clone(), next_run).await
+    Server::bind(&loaded.settings, conductor.clone(), next_run).await
 }
 
 /// How each source is pulled.

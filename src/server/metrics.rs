@@ -59,6 +59,10 @@ impl Metrics {
                 "rosterd_http_requests_total",
                 "Requests by route and status."
             );
+            describe_counter!(
+                "rosterd_pings_total",
+                "Pings of sources by what became of them."
+            );
             describe_histogram!(
                 "rosterd_http_request_duration_seconds",
                 Unit::Seconds,
@@ -86,6 +90,14 @@ impl Metrics {
             .increment(1);
             histogram!("rosterd_http_request_duration_seconds", "route" => route)
                 .record(took.as_secs_f64());
+        });
+    }
+
+    /// Counts a ping of a source that the settings know.
+    pub fn ping(&self, source: &str, result: &'static str) {
+        let source = source.to_owned();
+        with_local_recorder(&self.0, || {
+            counter!("rosterd_pings_total", "source" => source, "result" => result).increment(1);
         });
     }
 

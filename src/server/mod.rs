@@ -3,12 +3,13 @@
 //! [`Server::bind`] takes the port and reads what has to be read, so that what is wrong is
 //! said before anything runs; [`Server::serve`] answers until it is told to stop. `listen` is
 //! about connections, `access` about every request, `door` about who may come in; the routes
-//! are in `api`, `health` and `metrics`. Nothing here runs a run: it asks the conductor.
+//! are in `api`, `hooks`, `health` and `metrics`. Nothing here runs a run: it asks the conductor.
 
 mod access;
 mod api;
 mod door;
 mod health;
+mod hooks;
 mod input;
 mod listen;
 mod metrics;
@@ -74,6 +75,7 @@ struct Inner {
     access: RwLock<Arc<Access>>,
     recent: recent::Recent,
     metrics: metrics::Metrics,
+    pings: hooks::Pings,
     /// Held while devices or policies change, so that what was checked still holds when it is
     /// written.
     by_hand: Mutex<()>,
@@ -82,14 +84,16 @@ struct Inner {
 /// What a reload exchanges.
 struct Access {
     door: Door,
+    hooks: hooks::Hooks,
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Access {
-    fn read(settings: &config::Server) -> Result<Arc<Access>, ServeError> {
-        let tls = settings.tls.as_ref().map(tls::load).transpose()?;
-        let door = Door::of(settings)?;
-        Ok(Arc::new(Access { door, tls }))
+    fn read(settings: &config::Settings) -> Result<Arc<Access>, ServeError> {
+        let tls = settings.server.tls.as_ref().map(tls::load).transpose()?;
+        let door = Door::of(&settings.server)?;
+        let hooks = hooks::Hooks::of(settings)?;
+        Ok(Arc::new(Access { door, hooks, tls }))
     }
 }
 
@@ -113,9 +117,9 @@ impl Inner {
 pub struct Reload(Shared);
 
 impl Reload {
-    /// Reads the token and the certificate anew. If either cannot be read, the old ones stay.
+    /// Reads the secrets and the certificate anew. If one cannot be read, the old ones stay.
     /// The address stays what it was.
-    pub fn reload(&self, settings: &config::Server) -> Result<(), ServeError> {
+    pub fn reload(&self, settings: &config::Settings) -> Result<(), ServeError> {
         let access = Access::read(settings)?;
         let mut place = self
             .0
@@ -130,12 +134,12 @@ impl Reload {
 impl Server {
     /// Takes the port, and reads the token and the certificate.
     pub async fn bind(
-        settings: &config::Server,
+        settings: &config::Settings,
         conductor: Conductor,
         next_run: NextRun,
     ) -> Result<Server, ServeError> {
         let access = Access::read(settings)?;
-        let address = settings.listen;
+        let address = settings.server.listen;
         let listener = TcpListener::bind(address)
             .await
             .map_err(|cause| ServeError::Bind {
@@ -162,6 +166,7 @@ impl Server {
             access: RwLock::new(access),
             recent: recent::Recent::default(),
             metrics: metrics::Metrics::new(),
+            pings: hooks::Pings::default(),
             by_hand: Mutex::new(()),
         }));
         Ok(Server { listener, shared })
@@ -198,6 +203,7 @@ fn routes(shared: Shared) -> Router {
         .method_not_allowed_fallback(problem::no_method)
         .layer(from_fn_with_state(shared.clone(), door::api));
     let open = Router::new()
+        .route("/hooks/okta/{source}", hooks::okta())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

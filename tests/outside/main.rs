@@ -19,6 +19,7 @@ mod errors;
 mod faults;
 mod guard;
 mod history;
+mod hooks;
 mod http;
 mod kinds;
 mod sign_in;
