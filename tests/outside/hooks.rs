@@ -77,3 +77,16 @@ fn a_flood_of_pings_is_a_few_runs() {
     served.wait_for("a run", |served| (runs(served) > before).then_some(()));
     assert!(runs(&served) <= before + 10, "{} runs", runs(&served));
 }
+
+#[test]
+fn a_change_arrives_by_a_ping_alone() {
+    let (world, served) = served();
+    let path = format!("okta/users/{}", world.okta_user(17));
+    let body = json!({ "profile": { "title": "Onwards" } });
+    world.control("PATCH", &path, body);
+    served.send(ping(&served)).is(204);
+    served.wait_for("the change", |served| {
+        let accounts = served.get("/api/v1/portals/store/accounts?limit=1000");
+        accounts.text.contains("Onwards").then_some(())
+    });
+}

@@ -75,7 +75,12 @@ fn command(world: &World, server: &str) -> Command {
     let file = world.home.path().join("server.toml");
     std::fs::write(&file, format!("[server]\n{server}\n")).expect("it can be written");
     let mut command = world.command(&["run"]);
-    command.arg("-c").arg(file).env("SIM_ADMIN_TOKEN", TOKEN);
+    // Both behind the command: files named there take the place of those named before it.
+    let files = [world.config(), file];
+    for file in files {
+        command.arg("-c").arg(file);
+    }
+    command.env("SIM_ADMIN_TOKEN", TOKEN);
     command
 }
 
