@@ -6,7 +6,13 @@ SHELL := /bin/bash
 FUZZ_CASES ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak fuzz fmt lint ci setup
+.PHONY: help demo test bench soak fuzz fmt lint unit install uninstall ci setup
+
+# Where `make install` puts things; DESTDIR goes before all of it, for packages.
+PREFIX ?= /usr/local
+UNITS ?= /etc/systemd/system
+# The program to install.
+BIN ?= target/release/rosterd
 
 help: ## This list.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
@@ -40,6 +46,36 @@ fmt: ## Formats the code.
 lint: ## Formatting and lints, as the checks of a change see them.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+unit: ## Checks the systemd unit and the grade of its sandbox.
+	@bash tests/systemd.sh
+
+install: ## The program, its manual and completions, and the systemd unit (PREFIX, DESTDIR).
+	@test -x $(BIN) || { echo "$(BIN) is not there: 'cargo build --release --locked' makes it" >&2; exit 1; }
+	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/bin/rosterd
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/doc/rosterd
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -d $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+	install -d $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(BIN) man >$(DESTDIR)$(PREFIX)/share/man/man1/rosterd.1
+	$(BIN) completions bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/rosterd
+	$(BIN) completions zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rosterd
+	$(BIN) completions fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rosterd.fish
+	install -m 0644 config/rosterd.toml $(DESTDIR)$(PREFIX)/share/doc/rosterd/sample.toml
+	install -d $(DESTDIR)/etc/rosterd $(DESTDIR)$(UNITS)
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' systemd/rosterd.service >$(DESTDIR)$(UNITS)/rosterd.service
+	chmod 0644 $(DESTDIR)$(UNITS)/rosterd.service
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+
+uninstall: ## Takes away what install put there. Settings and the store stay.
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now rosterd || true; fi
+	rm -f $(DESTDIR)$(UNITS)/rosterd.service $(DESTDIR)$(PREFIX)/bin/rosterd
+	rm -f $(DESTDIR)$(PREFIX)/share/man/man1/rosterd.1
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rosterd
+	rm -f $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_rosterd
+	rm -f $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/rosterd.fish
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/rosterd
+	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
 ci: ## Everything that a change has to pass.
 	@bash .ci/run

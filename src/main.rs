@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// A first run of a large company makes and drops hundreds of millions of small strings; this
-/// allocator takes a quarter off its time (docs/BENCHMARKS.md) and gives memory back when idle.
+/// A first run of a large company makes and drops a great many small strings; this allocator is
+/// quicker at that than the system's, and gives memory back when idle.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

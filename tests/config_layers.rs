@@ -239,6 +239,10 @@ protect = ["a", "b"]
 "#;
     let loaded = layers(&[text], &[("ROSTERD__LOG__LEVEL", "debug")]);
     insta::assert_snapshot!(config::render(&loaded, ShowFormat::Text), @r##"
+    audit.keep = "400d"                      # default
+    audit.max_size = "1GiB"                  # default
+    history.keep = "90d"                     # default
+    history.max_size = "1GiB"                # default
     log.format = "text"                      # default
     log.level = "debug"                      # ROSTERD__LOG__LEVEL
     safety.max_deactivations = "10%"         # default
@@ -246,6 +250,7 @@ protect = ["a", "b"]
     safety.max_membership_removals = "25%"   # default
     safety.protect = ["a", "b"]              # 0.toml:8
     server.admin_token = "***"               # 0.toml:4
+    server.insecure_no_auth = false          # default
     server.listen = "127.0.0.1:9"            # 0.toml:3
     state.path = "/var/lib/rosterd"          # default
     targets.local.kind = "local"             # 0.toml:6

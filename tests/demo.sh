@@ -31,14 +31,16 @@ fail() {
 }
 
 place=$(mktemp -d "${TMPDIR:-/tmp}/rosterd-demo.XXXXXX")
-sim=''
+sim='' daemon=''
 clean() {
-    if [ -n "$sim" ]; then
-        kill "$sim" 2>/dev/null || true
-        wait "$sim" 2>/dev/null || true
-    fi
+    # The daemon first: it is asking the tenants.
+    for process in $daemon $sim; do
+        kill "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
     # The report is the one thing that stays.
-    rm -rf "$place/state" "$place/sim.json" "$place/sim.log" "$place/out"
+    rm -rf "$place/state" "$place/sim.json" "$place/sim.log" "$place/out" \
+        "$place/daemon.log" "$place/admin.token"
     rmdir "$place" 2>/dev/null || true
 }
 trap clean EXIT
@@ -142,6 +144,26 @@ lines=12 rosterd 0 sync
 heading "Do it again. There must be nothing to do."
 rosterd 0 sync
 
+# --- the daemon --------------------------------------------------------------------------
+
+heading "Now the daemon. It holds the store, and commands talk to it."
+od -An -tx1 -N16 /dev/urandom | tr -d ' \n' >"$place/admin.token"
+chmod 600 "$place/admin.token"
+export ROSTERD__SERVER__LISTEN=127.0.0.1:0
+export ROSTERD__SERVER__ADMIN_TOKEN__FILE=$place/admin.token
+printf '%s$ rosterd run &%s\n' "$dim" "$plain"
+"$bin/rosterd" -c config/demo.toml run >/dev/null 2>"$place/daemon.log" &
+daemon=$!
+console=''
+for _ in $(seq 300); do
+    console=$(sed -n 's|.*listening on \(http://[^ ]*\).*|\1|p' "$place/daemon.log")
+    [ -n "$console" ] && grep -q ' is up' "$place/daemon.log" && break
+    kill -0 "$daemon" 2>/dev/null || fail "the daemon does not start: $(cat "$place/daemon.log")"
+    sleep 0.1
+done
+[ -n "$console" ] || fail "the daemon does not listen: $(cat "$place/daemon.log")"
+say "It listens on $console. Its first run comes at once, and finds nothing to do."
+
 # --- a working day -----------------------------------------------------------------------
 
 leaver=chinedu.kim8@contoso.com
@@ -189,15 +211,21 @@ rosterd 0 runs
 
 # --- the end -----------------------------------------------------------------------------
 
-say '' "That is all. This version has no daemon and no console yet: a timer or cron starts the" \
-    "runs, and what is seen above is what there is. README.md says what else is missing." \
-    '' "The report for a browser stays at $report"
+heading "What does the daemon do next?"
+rosterd 0 status
+
+say '' "That is all. The daemon goes on by itself from here, by the sources' schedules." \
+    "README.md says what is missing." \
+    '' "The report for a browser stays at  $report" \
+    "The console is at                  $console/" \
+    "Its admin token is                 $(cat "$place/admin.token")"
 
 if [ -t 0 ]; then
     say '' "The pretend tenants are still up. To try commands of your own in another terminal:" ''
     for name in ROSTERD__STATE__PATH ROSTERD__SOURCES__ENTRA__ENDPOINT \
         ROSTERD__SOURCES__ENTRA__AUTHORITY ROSTERD__SOURCES__OKTA__ORG_URL \
-        DEMO_ENTRA_SECRET DEMO_OKTA_TOKEN; do
+        DEMO_ENTRA_SECRET DEMO_OKTA_TOKEN ROSTERD__SERVER__LISTEN \
+        ROSTERD__SERVER__ADMIN_TOKEN__FILE; do
         say "    export $name=${!name}"
     done
     say "    $bin/rosterd -c config/demo.toml status" ''

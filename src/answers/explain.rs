@@ -167,9 +167,10 @@ fn user(
     });
     let mut answers = BTreeMap::new();
     for portal in portals {
-        let answer = in_portal(view, portal, source, seen, history)?;
+        let answer = in_portal(view, portal, source, seen)?;
         answers.insert(portal.name.clone(), answer);
     }
+    last_actions(view.store, history, &mut answers)?;
     let subject = subject_of(&seen.person(source));
     Ok(ExplainedUser {
         source: source.name.clone(),
@@ -188,7 +189,6 @@ fn in_portal(
     portal: &Portal,
     source: &SourceRules,
     seen: &PersonView,
-    history: &History,
 ) -> Result<ExplainedPortal, AnswerError> {
     let person = seen.person(source);
     let key = key_of(portal.match_on, &seen.user);
@@ -205,10 +205,6 @@ fn in_portal(
         .counted_groups()
         .filter(|membership| portal.roles.contains_key(&*membership.folded_name))
         .map(|membership| membership.group.display_name.clone());
-    let last_action = match &key {
-        Some(key) => last_action(view.store, history, &portal.name, key)?,
-        None => None,
-    };
     let account = own.as_ref();
     Ok(ExplainedPortal {
         present,
@@ -226,36 +222,44 @@ fn in_portal(
             source: link.source,
             id: link.user,
         }),
-        last_action,
+        last_action: None,
         key,
     })
 }
 
-fn last_action(
+/// Adds the latest action on each portal's key. Unpacking a plan is dear, so that each is read
+/// once for all portals, and none that has nothing for those still open.
+fn last_actions(
     store: &Store,
     history: &History,
-    portal: &str,
-    key: &str,
-) -> Result<Option<LastAction>, AnswerError> {
+    portals: &mut BTreeMap<String, ExplainedPortal>,
+) -> Result<(), AnswerError> {
+    let is_open = |portal: &ExplainedPortal| portal.key.is_some() && portal.last_action.is_none();
     for record in store.runs_before(None).take(RUNS) {
-        let record = record?;
-        if !record.head.summary.contains_key(portal) {
+        let head = record?.head;
+        let concerns = |(name, portal): (&String, &ExplainedPortal)| {
+            is_open(portal) && head.summary.contains_key(name)
+        };
+        if !portals.iter().any(concerns) {
             continue;
         }
-        let Some(plan) = history.read(&record.head.run)? else {
+        let Some(plan) = history.read(&head.run)? else {
             continue;
         };
         for action in plan.actions() {
             let action = action?;
-            if action.portal == portal && action.key == key {
-                return Ok(Some(LastAction {
-                    run: record.head.run,
-                    at: record.head.created_at,
+            if let Some(portal) = portals.get_mut(&action.portal)
+                && is_open(portal)
+                && portal.key.as_ref() == Some(&action.key)
+            {
+                portal.last_action = Some(LastAction {
+                    run: head.run.clone(),
+                    at: head.created_at,
                     op: action.op,
                     reason: action.reason,
-                }));
+                });
             }
         }
     }
-    Ok(None)
+    Ok(())
 }

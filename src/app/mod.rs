@@ -8,7 +8,6 @@ pub mod rules;
 mod sources;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -97,14 +96,9 @@ impl Parts {
     }
 }
 
-fn audit_of(settings: &Settings) -> AuditLog {
-    AuditLog::new(audit_places(settings).0)
-}
-
-/// The folders of the audit log and of the plans it covers.
-pub fn audit_places(settings: &Settings) -> (PathBuf, PathBuf) {
-    let state = &settings.state.path;
-    (state.join("audit"), state.join("runs"))
+/// The audit log, beside the store.
+pub fn audit_of(settings: &Settings) -> AuditLog {
+    AuditLog::new(settings.state.path.join("audit"))
 }
 
 /// The plans of past runs, beside the store.

@@ -86,6 +86,10 @@ impl AuditLog {
         AuditLog { place }
     }
 
+    pub fn place(&self) -> &Path {
+        &self.place
+    }
+
     /// Adds a line, durable when this returns, and says where the log ends now.
     pub fn append(
         &self,
@@ -139,6 +143,10 @@ impl AuditLog {
         open.read_to_end(&mut tail).map_err(&failed)?;
         let whole = tail.iter().rposition(|byte| *byte == b'\n');
         let Some(whole) = whole else {
+            // Longer than any line of ours: this is not what a crash leaves.
+            if from > 0 {
+                return Err(self.damaged());
+            }
             open.set_len(0).map_err(&failed)?;
             return self.line_before(file);
         };
@@ -151,9 +159,7 @@ impl AuditLog {
         let seq = serde_json::from_slice::<Value>(line)
             .ok()
             .and_then(|line| line["seq"].as_u64());
-        let seq = seq.ok_or_else(|| AuditError::Damaged {
-            place: self.place.display().to_string(),
-        })?;
+        let seq = seq.ok_or_else(|| self.damaged())?;
         Ok(Some(Mark {
             seq,
             hash: hash(line),
@@ -190,6 +196,12 @@ impl AuditLog {
             total -= bytes;
         }
         Ok(())
+    }
+
+    fn damaged(&self) -> AuditError {
+        AuditError::Damaged {
+            place: self.place.display().to_string(),
+        }
     }
 
     fn failed(&self, doing: &'static str) -> impl Fn(io::Error) -> AuditError {

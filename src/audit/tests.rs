@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
-use super::{AuditLog, FILE_BYTES, Mark, verify};
+use super::{AuditLog, FILE_BYTES, Mark, Verdict, verify};
 
 struct Place(tempfile::TempDir);
 
@@ -31,8 +31,16 @@ impl Place {
         mark.unwrap()
     }
 
+    fn verdict(&self, mark: Option<&Mark>) -> Verdict {
+        verify(&self.audit(), mark, |run| self.plan(run)).unwrap()
+    }
+
+    fn plan(&self, run: &str) -> PathBuf {
+        self.0.path().join(format!("{run}.plan.gz"))
+    }
+
     fn faults(&self, mark: Option<&Mark>) -> Vec<String> {
-        verify(&self.audit(), mark, self.0.path()).unwrap().faults
+        self.verdict(mark).faults
     }
 
     fn file(&self) -> PathBuf {
@@ -54,7 +62,7 @@ fn rewrite(file: &Path, change: impl FnOnce(Vec<String>) -> Vec<String>) {
 fn what_was_written_is_found_whole() {
     let place = Place::new();
     let mark = place.fill(5);
-    let verdict = verify(&place.audit(), Some(&mark), place.0.path()).unwrap();
+    let verdict = place.verdict(Some(&mark));
     assert_eq!(verdict.faults, Vec::<String>::new());
     assert_eq!((verdict.first, verdict.last, verdict.lines), (1, 5, 5));
     assert_eq!(Mark::from_text(&mark.to_text()), Some(mark));
@@ -131,6 +139,18 @@ fn a_line_that_a_crash_cut_short_goes_and_the_chain_holds() {
 }
 
 #[test]
+fn a_file_that_ends_in_no_line_of_ours_is_left_as_it_is() {
+    let place = Place::new();
+    place.fill(1);
+    let mut text = fs::read_to_string(place.file()).unwrap();
+    text.push_str(&"x".repeat(3_000_000));
+    fs::write(place.file(), &text).unwrap();
+    let refused = place.log().append(at(), "run", json!({}));
+    assert!(refused.is_err());
+    assert!(fs::read_to_string(place.file()).unwrap() == text);
+}
+
+#[test]
 fn full_files_are_followed_by_new_ones_and_old_ones_go() {
     let place = Place::new();
     place.fill(2);
@@ -153,7 +173,7 @@ fn full_files_are_followed_by_new_ones_and_old_ones_go() {
     assert_eq!(fs::read_dir(place.audit()).unwrap().count(), 2);
     place.log().prune(SystemTime::now(), year, 1).unwrap();
     assert_eq!(fs::read_dir(place.audit()).unwrap().count(), 1);
-    let verdict = verify(&place.audit(), Some(&mark), place.0.path()).unwrap();
+    let verdict = place.verdict(Some(&mark));
     assert_eq!(verdict.faults, Vec::<String>::new());
     assert!(verdict.first > 1);
     assert_eq!(place.fill(1).seq, mark.seq + 1);
@@ -162,7 +182,7 @@ fn full_files_are_followed_by_new_ones_and_old_ones_go() {
 #[test]
 fn a_kept_plan_must_be_the_one_that_was_noted() {
     let place = Place::new();
-    let plan = place.0.path().join("R1.plan.gz");
+    let plan = place.plan("R1");
     fs::write(&plan, "plan").unwrap();
     let hash = super::hash(b"plan");
     let facts = json!({"run": "R1", "plan_sha256": hash});

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -22,9 +22,13 @@ pub struct Verdict {
     pub faults: Vec<String>,
 }
 
-/// Reads every line. `mark` is where the store says the log ends; `plans` is the folder of the
-/// plans.
-pub fn verify(place: &Path, mark: Option<&Mark>, plans: &Path) -> Result<Verdict, AuditError> {
+/// Reads every line. `mark` is where the store says the log ends; `plan_of` says where the plan
+/// of a run is, or was.
+pub fn verify(
+    place: &Path,
+    mark: Option<&Mark>,
+    plan_of: impl Fn(&str) -> PathBuf,
+) -> Result<Verdict, AuditError> {
     let failed = |cause| AuditError::Io {
         doing: "read",
         place: place.display().to_string(),
@@ -68,7 +72,7 @@ pub fn verify(place: &Path, mark: Option<&Mark>, plans: &Path) -> Result<Verdict
         )),
         _ => {}
     }
-    check_plans(&mut verdict, named, plans);
+    check_plans(&mut verdict, named, plan_of);
     Ok(verdict)
 }
 
@@ -116,9 +120,13 @@ impl Verdict {
 
 /// A plan that is gone was dropped in time; one that is there must be the one. A held plan
 /// that was approved made way for what was then done, so that the last line on a run counts.
-fn check_plans(verdict: &mut Verdict, named: BTreeMap<String, (u64, String)>, plans: &Path) {
+fn check_plans(
+    verdict: &mut Verdict,
+    named: BTreeMap<String, (u64, String)>,
+    plan_of: impl Fn(&str) -> PathBuf,
+) {
     for (run, (seq, named)) in named {
-        let Ok(file) = File::open(plans.join(format!("{run}.plan.gz"))) else {
+        let Ok(file) = File::open(plan_of(&run)) else {
             continue;
         };
         match hash_of_file(file) {

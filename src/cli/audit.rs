@@ -23,8 +23,9 @@ pub fn run(args: &Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     let store = app::open_store(loaded)?.store;
     let mark = store.note(AUDIT_NOTE)?;
     let mark = mark.as_deref().and_then(Mark::from_text);
-    let (audit, plans) = app::audit_places(&loaded.settings);
-    let verdict = verify(&audit, mark.as_ref(), &plans)?;
+    let history = app::history_of(&loaded.settings);
+    let audit = app::audit_of(&loaded.settings);
+    let verdict = verify(audit.place(), mark.as_ref(), |run| history.file(run))?;
     let Verdict {
         lines,
         first,

@@ -3,9 +3,10 @@
 //! The daemon listens on a socket that only its own user may open (0600), and writes where it
 //! is into the file `daemon` beside the store. A command that finds the store taken reads that
 //! file and connects. A connection is for one purpose, named in the first message: calls to
-//! the store (see [`crate::store::remote`]), one run, or a question. `serve` is the daemon's
-//! side, `connect` the command's.
+//! the store (see [`crate::store::remote`]), one run, or a question. `serve` and `answer` are the
+//! daemon's side, `connect` the command's.
 
+mod answer;
 mod connect;
 mod serve;
 
@@ -84,3 +85,6 @@ enum Answer {
     /// It broke off: what failed, and its causes.
     Failed(Vec<String>),
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,15 @@
-//! The daemon's side of the control socket.
+//! The daemon's side of the control socket: who is let in, and how it ends.
 //!
 //! Each connection is served by a thread of its own: the store blocks, and a slow reader must
 //! only ever keep itself waiting.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::UnixListener;
@@ -16,25 +17,16 @@ use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
-use super::{Answer, Board, Hello, POINTER, Purpose, SOCKET, VERSION, Welcome, pointer};
-use crate::frames;
-use crate::plan::Asked;
-use crate::store::remote;
-use crate::sync::{Conductor, Intent, Run, RunError, Ticket};
+use super::answer::Host;
+use super::{Board, POINTER, SOCKET, pointer};
+use crate::sync::Conductor;
 
 /// How many connections are served at a time; further ones wait to be let in. A command needs
 /// two at most.
 const CONNECTIONS: u32 = 64;
 
-/// How long a connection may take to say what it is for. Commands say so at once; what only
-/// holds the door open must not keep others out.
-const HELLO: Duration = Duration::from_secs(5);
-
 /// How long connections that are being answered get to be done when the daemon ends.
 const GOODBYE: Duration = Duration::from_secs(1);
-
-/// How much of a plan goes into one message.
-const PART: usize = 1024 * 1024;
 
 #[derive(Debug, thiserror::Error)]
 pub enum ControlError {
@@ -66,14 +58,8 @@ pub struct Control {
 /// The connections that are open.
 struct Connections {
     permits: Arc<Semaphore>,
-    /// To hang up on them; by number.
-    open: Mutex<(u64, std::collections::BTreeMap<u64, UnixStream>)>,
-}
-
-/// What an answer may need.
-struct Host {
-    conductor: Conductor,
-    board: Arc<Board>,
+    /// By number, to hang up on them.
+    open: Mutex<BTreeMap<u64, UnixStream>>,
 }
 
 impl Control {
@@ -119,7 +105,7 @@ impl Control {
         self.accepting.abort();
         fs::remove_file(&self.pointer).ok();
         fs::remove_file(&self.socket).ok();
-        for connection in self.connections.open().1.values() {
+        for connection in self.connections.open().values() {
             // Whoever waits for a further question hears the end; an answer is still written.
             connection.shutdown(std::net::Shutdown::Read).ok();
         }
@@ -131,6 +117,8 @@ impl Control {
 /// A socket that nobody else may open, from its first moment: it is made in a folder that is
 /// ours alone, and takes its name when its mode is right.
 fn bind(socket: &Path) -> io::Result<UnixListener> {
+    // Nobody could connect to a name that is too long, though it can be given by renaming.
+    std::os::unix::net::SocketAddr::from_pathname(socket)?;
     let folder = socket.parent().unwrap_or(Path::new("/"));
     let own = tempfile::Builder::new()
         .prefix(".")
@@ -173,8 +161,8 @@ async fn accept(listener: UnixListener, connections: Arc<Connections>, host: Arc
             let served = stream.into_std().and_then(|mut stream| {
                 stream.set_nonblocking(false)?;
                 let number = connections.enter(&stream)?;
-                let served = serve(&host, &runtime, &mut stream);
-                connections.open().1.remove(&number);
+                let served = host.answer(&runtime, &mut stream);
+                connections.open().remove(&number);
                 served
             });
             if let Err(cause) = served {
@@ -185,121 +173,16 @@ async fn accept(listener: UnixListener, connections: Arc<Connections>, host: Arc
 }
 
 impl Connections {
-    fn open(
-        &self,
-    ) -> std::sync::MutexGuard<'_, (u64, std::collections::BTreeMap<u64, UnixStream>)> {
+    // What it guards is whole whatever panicked: each change is one call.
+    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, UnixStream>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn enter(&self, stream: &UnixStream) -> io::Result<u64> {
         let stream = stream.try_clone()?;
         let mut open = self.open();
-        open.0 += 1;
-        let number = open.0;
-        open.1.insert(number, stream);
+        let number = open.keys().next_back().map_or(0, |last| last + 1);
+        open.insert(number, stream);
         Ok(number)
     }
-}
-
-fn serve(host: &Host, runtime: &Handle, stream: &mut UnixStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(HELLO))?;
-    let Some(hello) = frames::read::<Hello>(stream)? else {
-        return Ok(());
-    };
-    stream.set_read_timeout(None)?;
-    if hello.version != VERSION {
-        let text = format!(
-            "the daemon is {VERSION}, this command is {}; restart the daemon, or use its program",
-            hello.version
-        );
-        return frames::write(stream, &Welcome::Refused(text));
-    }
-    let settings = host.board.settings.borrow().clone();
-    frames::write(stream, &Welcome::Settings(settings))?;
-    match hello.purpose {
-        Purpose::Store => {
-            let store = host.conductor.sync().store.clone();
-            remote::serve(store.engine(), stream)
-        }
-        Purpose::Run { asked, intent } => run(host, runtime, stream, asked, intent),
-        Purpose::Planned => {
-            let planned = host.board.planned.borrow().clone();
-            frames::write(stream, &planned)
-        }
-        Purpose::Check => {
-            let sync = host.conductor.sync();
-            frames::write(stream, &runtime.block_on(sync.check()))
-        }
-    }
-}
-
-fn run(
-    host: &Host,
-    runtime: &Handle,
-    stream: &mut UnixStream,
-    asked: Asked,
-    intent: Intent,
-) -> io::Result<()> {
-    let _in_runtime = runtime.enter();
-    let ticket = match host.conductor.ask(asked, intent) {
-        Ok(ticket) => ticket,
-        Err(busy) => return frames::write(stream, &Answer::Failed(vec![busy.to_string()])),
-    };
-    let run = match runtime.block_on(tell_steps(ticket, stream))? {
-        Ok(run) => run,
-        Err(error) => return frames::write(stream, &Answer::Failed(chain(&error))),
-    };
-    frames::write(stream, &Answer::Ended { moved: run.moved })?;
-    write_plan(&run, stream)?;
-    frames::write(stream, &Answer::Whole)
-}
-
-/// Passes the steps on as they come, until the run ends.
-async fn tell_steps(
-    ticket: Ticket,
-    stream: &mut UnixStream,
-) -> io::Result<Result<Arc<Run>, Arc<RunError>>> {
-    let mut steps = ticket.steps();
-    let finished = ticket.finished();
-    tokio::pin!(finished);
-    loop {
-        let step = steps.borrow_and_update().clone();
-        frames::write(stream, &Answer::Step(step))?;
-        tokio::select! {
-            outcome = &mut finished => return Ok(outcome),
-            changed = steps.changed() => if changed.is_err() {
-                return Ok(finished.await);
-            },
-        }
-    }
-}
-
-fn write_plan(run: &Run, stream: &mut UnixStream) -> io::Result<()> {
-    let mut parts = io::BufWriter::with_capacity(PART, Parts(stream));
-    run.plan.write(&mut parts).map_err(io::Error::other)?;
-    parts.flush()
-}
-
-struct Parts<'a>(&'a mut UnixStream);
-
-impl Write for Parts<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let part = &bytes[..bytes.len().min(PART)];
-        frames::write(self.0, &Answer::Part(part.to_vec()))?;
-        Ok(part.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn chain(error: &RunError) -> Vec<String> {
-    let mut texts = vec![error.to_string()];
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        texts.push(error.to_string());
-        cause = error.source();
-    }
-    texts
 }

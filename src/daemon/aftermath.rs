@@ -78,3 +78,6 @@ fn first_end(plan: &Plan) -> Result<Option<Timestamp>, RunError> {
     }
     Ok(first)
 }
+
+#[cfg(test)]
+mod tests;

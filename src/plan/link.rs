@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::account::Account;
+use super::action::{Action, AttributeChange};
 
 /// rosterd changes only what it is linked to. One link a key: whoever holds it owns the account.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -50,6 +51,34 @@ pub struct GroupLink {
     pub id: String,
     pub display_name: String,
     pub external_id: String,
+}
+
+impl GroupLink {
+    /// The group that an action is about, before anything of it was applied.
+    pub fn of(action: &Action, number: u32) -> GroupLink {
+        GroupLink {
+            source: action.subject.source.clone(),
+            number,
+            id: action.subject.id.clone(),
+            display_name: String::new(),
+            external_id: String::new(),
+        }
+    }
+
+    pub fn apply(&mut self, changes: &[AttributeChange]) {
+        for change in changes {
+            let text = change
+                .after
+                .as_ref()
+                .map(|value| value.plain())
+                .unwrap_or_default();
+            match change.attribute.as_str() {
+                "displayName" => self.display_name = text,
+                "externalId" => self.external_id = text,
+                _ => {}
+            }
+        }
+    }
 }
 
 /// A set of groups, as the numbers they have within their sources.

@@ -88,3 +88,33 @@ pub fn panicked(_: Box<dyn Any + Send>) -> Response {
     let status = StatusCode::INTERNAL_SERVER_ERROR;
     Problem::new(status, "something went wrong in rosterd; the log says more").into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::header::CONTENT_TYPE;
+    use axum::routing::get;
+    use tower::ServiceExt;
+    use tower_http::catch_panic::CatchPanicLayer;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_gives_nothing_away() {
+        async fn fails() -> &'static str {
+            panic!("jane@contoso.com")
+        }
+        let routes = Router::new()
+            .route("/", get(fails))
+            .layer(CatchPanicLayer::custom(panicked));
+        let answer = routes.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(answer.headers()[CONTENT_TYPE], "application/problem+json");
+        let body = axum::body::to_bytes(answer.into_body(), 10_000)
+            .await
+            .unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(!text.contains("jane"), "{text}");
+    }
+}

@@ -43,6 +43,14 @@ impl Door {
         }
     }
 
+    /// What a session is for: the token that opened it. None where there is no token.
+    pub fn mark(&self) -> Option<blake3::Hash> {
+        match self {
+            Door::Token(kept) => Some(*kept),
+            Door::Open | Door::Closed => None,
+        }
+    }
+
     fn lets_in(&self, headers: &HeaderMap) -> Result<(), Problem> {
         match self {
             Door::Token(_) => match bearer(headers) {

@@ -44,13 +44,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Json<T>, Problem> {
-    serde_json::from_slice(body).map(Json).map_err(|error| {
+    let unusable = |error: serde_json::Error| {
         let status = match error.classify() {
             Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
             Category::Syntax | Category::Eof | Category::Io => StatusCode::BAD_REQUEST,
         };
         Problem::new(status, format!("the body cannot be used: {error}"))
-    })
+    };
+    let found = serde_json::from_slice(body).map_err(unusable)?;
+    // A list of a struct's values would do for it too, and mean what nobody has written down.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(Problem::unprocessable("the body must be a JSON object"));
+    }
+    Ok(Json(found))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -3,10 +3,12 @@
 //! [`Server::bind`] takes the port and reads what has to be read, so that what is wrong is
 //! said before anything runs; [`Server::serve`] answers until it is told to stop. `listen` is
 //! about connections, `access` about every request, `door` about who may come in; the routes
-//! are in `api`, `hooks`, `health` and `metrics`. Nothing here runs a run: it asks the conductor.
+//! are in `api`, `hooks`, `console`, `health` and `metrics`. Nothing here runs a run: it asks the
+//! conductor.
 
 mod access;
 mod api;
+mod console;
 mod door;
 mod health;
 mod hooks;
@@ -76,6 +78,7 @@ struct Inner {
     recent: recent::Recent,
     metrics: metrics::Metrics,
     pings: hooks::Pings,
+    sessions: console::Sessions,
     /// Held while devices or policies change, so that what was checked still holds when it is
     /// written.
     by_hand: Mutex<()>,
@@ -167,6 +170,7 @@ impl Server {
             recent: recent::Recent::default(),
             metrics: metrics::Metrics::new(),
             pings: hooks::Pings::default(),
+            sessions: console::Sessions::default(),
             by_hand: Mutex::new(()),
         }));
         Ok(Server { listener, shared })
@@ -211,6 +215,7 @@ fn routes(shared: Shared) -> Router {
     Router::new()
         .nest("/api", api)
         .merge(open)
+        .merge(console::routes(shared.clone()))
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES))

@@ -133,3 +133,60 @@ impl Write for Pipe {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn sent(answer: Response) -> Result<Vec<u8>, axum::Error> {
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await?;
+        Ok(body.to_vec())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_long_answer_is_whole_and_in_order() {
+        let numbers: Vec<u8> = (0..1_000_000_u32)
+            .map(|number| (number % 251) as u8)
+            .collect();
+        let written = numbers.clone();
+        let answer = json(move |out| {
+            for part in written.chunks(777) {
+                out.write_all(part).unwrap();
+            }
+            Ok(())
+        });
+        assert_eq!(sent(answer.await).await.unwrap(), numbers);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_early_failure_is_a_problem_and_a_late_one_breaks_off() {
+        let fail = || Err(Problem::not_there("it is not there"));
+        let early = json(move |out| {
+            out.write_all(b"{").unwrap();
+            fail()
+        });
+        assert_eq!(early.await.status(), StatusCode::NOT_FOUND);
+        let late = json(move |out| {
+            out.write_all(&[b' '; 2 * CHUNK]).unwrap();
+            fail()
+        });
+        let late = late.await;
+        assert_eq!(late.status(), StatusCode::OK);
+        assert!(sent(late).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn nothing_is_written_for_a_reader_who_is_gone() {
+        let (ended, told) = tokio::sync::oneshot::channel();
+        let answer = json(move |out| {
+            let mut written = Ok(());
+            while written.is_ok() {
+                written = out.write_all(&[b' '; CHUNK]);
+            }
+            ended.send(written.unwrap_err().kind()).unwrap();
+            Ok(())
+        });
+        drop(answer.await);
+        assert_eq!(told.await.unwrap(), io::ErrorKind::BrokenPipe);
+    }
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::codec::{KeyReader, encode};
+use super::codec::{KeyReader, KeyWriter, encode};
 use super::rows::{self, VERSION};
 use super::{KeyRange, Op, Tree};
 use super::{Store, StoreError};
@@ -47,6 +47,27 @@ impl Store {
         after: Option<&str>,
     ) -> impl Iterator<Item = Result<Link, StoreError>> + '_ {
         self.scan_rows(Tree::Links, page(portal, after), "link")
+    }
+
+    /// How many accounts a portal has links to. Reads no row.
+    pub fn link_count(&self, portal: &str) -> Result<usize, StoreError> {
+        let all = KeyRange::prefix(rows::of_source(portal));
+        let mut count = 0;
+        for entry in self.engine().scan(Tree::Links, all) {
+            entry?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The links whose keys begin so.
+    pub fn links_beginning(
+        &self,
+        portal: &str,
+        beginning: &str,
+    ) -> impl Iterator<Item = Result<Link, StoreError>> + '_ {
+        let beginning = KeyWriter::new().text(portal).text_beginning(beginning);
+        self.scan_rows(Tree::Links, KeyRange::prefix(beginning.finish()), "link")
     }
 
     pub fn has_links(&self) -> Result<bool, StoreError> {

@@ -222,8 +222,14 @@ impl Conductor {
 
     fn ended(&self, wish: Wish, began: (jiff::Timestamp, std::time::Instant), outcome: Outcome) {
         let order = &wish.order;
-        if let Err(error) = &outcome {
-            tracing::error!(run.id = %order.run, "run {} broke off: {error}", order.run);
+        match outcome.as_ref().map_err(|error| &**error) {
+            Ok(_) => {}
+            Err(RunError::Stopped) => {
+                tracing::info!(run.id = %order.run, "run {} was stopped", order.run);
+            }
+            Err(error) => {
+                tracing::error!(run.id = %order.run, "run {} broke off: {error}", order.run);
+            }
         }
         let finished = Finished {
             run: order.run.clone(),

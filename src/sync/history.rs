@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io;
 use std::path::PathBuf;
 
 use super::RunError;
@@ -17,9 +17,8 @@ const SUFFIX: &str = ".plan.gz";
 pub struct History(pub PathBuf);
 
 impl History {
-    /// Keeps a plan, whole and durable before its name appears, and gives the SHA-256 of its
-    /// file.
-    pub fn write(&self, plan: &Plan) -> Result<String, RunError> {
+    /// Keeps a plan, whole and durable before its name appears.
+    pub fn write(&self, plan: &Plan) -> Result<(), RunError> {
         let run = &plan.head.run;
         let failed = |cause| RunError::History {
             run: run.clone(),
@@ -33,12 +32,15 @@ impl History {
         plan.write(&mut packed)?;
         let file = packed.finish().map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
-        let file = file
-            .persist(self.file(run))
+        file.persist(self.file(run))
             .map_err(|error| failed(error.error))?;
-        let mut written = file;
-        written.rewind().map_err(failed)?;
-        hash_of_file(written).map_err(failed)
+        Ok(())
+    }
+
+    /// The SHA-256 of a kept plan's file.
+    pub fn sha256(&self, run: &str) -> Result<String, RunError> {
+        let hash = File::open(self.file(run)).and_then(hash_of_file);
+        hash.map_err(|cause| self.unread(run, cause))
     }
 
     /// The plan of a run; None where it is not kept (a backup does not carry plans).
@@ -46,13 +48,7 @@ impl History {
         let file = match File::open(self.file(run)) {
             Ok(file) => file,
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(cause) => {
-                return Err(RunError::Unread {
-                    run: run.to_owned(),
-                    place: self.file(run).display().to_string(),
-                    cause,
-                });
-            }
+            Err(cause) => return Err(self.unread(run, cause)),
         };
         Ok(Some(Plan::read(flate2::read::GzDecoder::new(file))?))
     }
@@ -90,7 +86,16 @@ impl History {
         }
     }
 
-    fn file(&self, run: &str) -> PathBuf {
+    fn unread(&self, run: &str, cause: io::Error) -> RunError {
+        RunError::Unread {
+            run: run.to_owned(),
+            place: self.file(run).display().to_string(),
+            cause,
+        }
+    }
+
+    /// Where the plan of a run is, or would be.
+    pub fn file(&self, run: &str) -> PathBuf {
         self.0.join(format!("{run}{SUFFIX}"))
     }
 }

@@ -24,13 +24,13 @@ const PRUNING: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 impl Sync {
     /// Puts the run into the history: its head in the store, its plan in a compressed file.
     pub(super) fn keep(&self, plan: &Plan, order: &Order) -> Result<(), RunError> {
-        let sha256 = self.history.write(plan)?;
+        self.history.write(plan)?;
         let mut ops = Vec::new();
         // A quiet run has nothing to answer for, and a plan that is held again was noted once.
         let quiet = plan.action_count() == 0 && plan.head.status == Status::Applied;
         let again = plan.head.status == Status::Held && self.store.run(&plan.head.run)?.is_some();
         if !quiet && !again {
-            let mark = self.note_in_audit(plan, order, &sha256)?;
+            let mark = self.note_in_audit(plan, order)?;
             ops.push(put_note(AUDIT_NOTE, &mark.to_text()));
         }
         ops.push(put_run(&RunRecord {
@@ -42,7 +42,7 @@ impl Sync {
         self.prune(order.now)
     }
 
-    fn note_in_audit(&self, plan: &Plan, order: &Order, sha256: &str) -> Result<Mark, RunError> {
+    fn note_in_audit(&self, plan: &Plan, order: &Order) -> Result<Mark, RunError> {
         let head = &plan.head;
         let intent = match &order.intent {
             Intent::Preview => "plan",
@@ -59,7 +59,7 @@ impl Sync {
             "status": head.status,
             "summary": head.summary,
             "limits": limits,
-            "plan_sha256": sha256,
+            "plan_sha256": self.history.sha256(&head.run)?,
         });
         Ok(self.audit.append(order.now, "run", facts)?)
     }

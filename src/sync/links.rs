@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::RunError;
 use super::population::Populations;
-use crate::plan::{Account, Action, GroupLink, Link, LinkState, Op};
+use crate::plan::{Account, Action, GroupLink, Groups, Link, LinkState, Op};
 use crate::store::portals::{delete_group_link, delete_link, put_group_link, put_link};
 use crate::store::{Op as Write, Store};
 use crate::targets::Target;
@@ -72,17 +72,7 @@ impl<'a, 'b> Links<'a, 'b> {
                     true => action.joins.clone(),
                     false => Default::default(),
                 };
-                self.put(
-                    portal,
-                    Link {
-                        key: key.clone(),
-                        source: action.subject.source.clone(),
-                        user: action.subject.id.clone(),
-                        account,
-                        groups,
-                        state: LinkState::Live,
-                    },
-                );
+                self.put(portal, live(action, account, groups));
             }
             Op::AdoptAccount => {
                 let (account, groups) = match self.get(portal, key)? {
@@ -99,17 +89,7 @@ impl<'a, 'b> Links<'a, 'b> {
                         )
                     }
                 };
-                self.put(
-                    portal,
-                    Link {
-                        key: key.clone(),
-                        source: action.subject.source.clone(),
-                        user: action.subject.id.clone(),
-                        account,
-                        groups,
-                        state: LinkState::Live,
-                    },
-                );
+                self.put(portal, live(action, account, groups));
             }
             Op::EnableAccount | Op::UpdateAccount | Op::SetRole | Op::DisableAccount => {
                 let link = match old_key {
@@ -161,25 +141,8 @@ impl<'a, 'b> Links<'a, 'b> {
         }
         self.populations
             .group_changes(&action.portal, known.is_some(), true);
-        let mut link = known.unwrap_or_else(|| GroupLink {
-            source: source.clone(),
-            number,
-            id: action.subject.id.clone(),
-            display_name: String::new(),
-            external_id: String::new(),
-        });
-        for change in &action.changes {
-            let text = change
-                .after
-                .as_ref()
-                .map(|value| value.plain())
-                .unwrap_or_default();
-            match change.attribute.as_str() {
-                "displayName" => link.display_name = text,
-                "externalId" => link.external_id = text,
-                _ => {}
-            }
-        }
+        let mut link = known.unwrap_or_else(|| GroupLink::of(action, number));
+        link.apply(&action.changes);
         self.ops.push(put_group_link(&action.portal, &link));
         Ok(())
     }
@@ -200,5 +163,17 @@ impl<'a, 'b> Links<'a, 'b> {
             self.store.write(ops)?;
         }
         Ok(())
+    }
+}
+
+/// The link of an account that an action made the subject's.
+fn live(action: &Action, account: Account, groups: Groups) -> Link {
+    Link {
+        key: action.key.clone(),
+        source: action.subject.source.clone(),
+        user: action.subject.id.clone(),
+        account,
+        groups,
+        state: LinkState::Live,
     }
 }

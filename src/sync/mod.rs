@@ -68,4 +68,4 @@ pub enum RunError {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

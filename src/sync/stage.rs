@@ -38,6 +38,8 @@ pub struct SecondLook {
 pub struct Stager {
     store: Store,
     staged: Staged,
+    /// Users whose content changed, with the place of the new one in the file.
+    users: HashMap<u32, u64>,
     /// The numbers of everybody whom this round has met.
     lookup: HashMap<IdHash, u32>,
     kinds: Vec<MatchOn>,
@@ -75,7 +77,7 @@ impl Stager {
             staged: Staged {
                 source: source.to_owned(),
                 full,
-                users: HashMap::new(),
+                users: Vec::new(),
                 file: None,
                 gone: RoaringBitmap::new(),
                 groups: BTreeMap::new(),
@@ -93,6 +95,7 @@ impl Stager {
                 seen_users: 0,
                 seen_groups: 0,
             },
+            users: HashMap::new(),
             lookup: HashMap::new(),
             kinds: kinds.to_vec(),
             out: None,
@@ -209,7 +212,7 @@ impl Stager {
         };
         if same {
             // Said once changed and then changed back within one round.
-            self.staged.users.remove(&number);
+            self.users.remove(&number);
             return Ok(());
         }
         let bytes = postcard::to_stdvec(&user).expect("a user serialises into memory");
@@ -224,7 +227,7 @@ impl Stager {
         out.write_all(&length.to_le_bytes())
             .map_err(RunError::Staging)?;
         out.write_all(&bytes).map_err(RunError::Staging)?;
-        self.staged.users.insert(number, self.written);
+        self.users.insert(number, self.written);
         self.written += 4 + u64::from(length);
         for kind in &self.kinds {
             if let Some(key) = key_of(*kind, &user) {
@@ -243,7 +246,7 @@ impl Stager {
             return Ok(());
         };
         self.seen.insert(number);
-        self.staged.users.remove(&number);
+        self.users.remove(&number);
         let stored = self.store.user(&self.staged.source, id.as_str())?;
         match stored {
             Some(row) if row.state == RowState::Known => {
@@ -351,7 +354,7 @@ impl Stager {
     }
 
     fn staged_user(&mut self, number: u32) -> Result<Option<User>, RunError> {
-        let Some(offset) = self.staged.users.get(&number).copied() else {
+        let Some(offset) = self.users.get(&number).copied() else {
             return Ok(None);
         };
         let out = self.out.as_mut().expect("a staged user is in the file");
@@ -467,6 +470,8 @@ impl Stager {
                     .map_err(|error| RunError::Staging(error.into_error()))?,
             );
         }
+        staged.users = self.users.into_iter().collect();
+        staged.users.sort_unstable();
         staged.keys.sort_unstable();
         staged.keys.dedup();
         staged.keys.shrink_to_fit();
@@ -553,7 +558,9 @@ impl Stager {
             }
         }
         added.sort_unstable();
+        added.shrink_to_fit();
         removed.sort_unstable();
+        removed.shrink_to_fit();
         (self.staged.added, self.staged.removed) = (added, removed);
         Ok(())
     }
@@ -562,7 +569,7 @@ impl Stager {
         if self.staged.gone.contains(member) {
             return Ok(true);
         }
-        if self.staged.is_new(member) || self.staged.users.contains_key(&member) {
+        if self.staged.is_new(member) || self.users.contains_key(&member) {
             return Ok(false);
         }
         match self.store.member(&self.staged.source, member)? {

@@ -18,8 +18,8 @@ pub(super) type Edge = (u32, u32);
 pub struct Staged {
     pub source: String,
     pub full: bool,
-    /// Users whose content changed, with the place of the new one in the file.
-    pub(super) users: HashMap<u32, u64>,
+    /// Users whose content changed, with the place of the new one in the file. Sorted.
+    pub(super) users: Vec<(u32, u64)>,
     pub(super) file: Option<File>,
     pub gone: RoaringBitmap,
     pub groups: BTreeMap<u32, StagedGroup>,
@@ -82,21 +82,26 @@ impl Staged {
 
     /// The new content of a user that changed.
     pub fn user(&self, number: u32) -> Result<Option<User>, RunError> {
-        match (self.users.get(&number), &self.file) {
-            (Some(offset), Some(file)) => read_user(file, *offset).map(Some),
+        match (self.offset(number), &self.file) {
+            (Some(offset), Some(file)) => read_user(file, offset).map(Some),
             _ => Ok(None),
         }
     }
 
     pub fn has_user(&self, number: u32) -> bool {
-        self.users.contains_key(&number)
+        self.offset(number).is_some()
+    }
+
+    fn offset(&self, number: u32) -> Option<u64> {
+        let place = self
+            .users
+            .binary_search_by_key(&number, |(number, _)| *number);
+        place.ok().map(|place| self.users[place].1)
     }
 
     /// Every user that changed, ascending.
     pub fn user_numbers(&self) -> Vec<u32> {
-        let mut numbers: Vec<u32> = self.users.keys().copied().collect();
-        numbers.sort_unstable();
-        numbers
+        self.users.iter().map(|(number, _)| *number).collect()
     }
 
     pub fn number_of(&self, member: &Member) -> Option<u32> {

@@ -5,4 +5,4 @@ mod conductor;
 mod histories;
 mod keep;
 mod stories;
-mod world;
+pub mod world;

@@ -234,21 +234,8 @@ impl Batch<'_> {
         let mut group = self
             .store
             .local_group(&action.portal, source, number)?
-            .unwrap_or_else(|| GroupLink {
-                source: source.clone(),
-                number,
-                id: action.subject.id.clone(),
-                display_name: String::new(),
-                external_id: String::new(),
-            });
-        for change in &action.changes {
-            let text = change.after.as_ref().map(Value::plain).unwrap_or_default();
-            match change.attribute.as_str() {
-                "displayName" => group.display_name = text,
-                "externalId" => group.external_id = text,
-                _ => {}
-            }
-        }
+            .unwrap_or_else(|| GroupLink::of(action, number));
+        group.apply(&action.changes);
         self.ops
             .push(portals::put_local_group(&action.portal, &group));
         Ok(())

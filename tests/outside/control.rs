@@ -109,7 +109,7 @@ fn every_command_says_the_same_with_and_without_it() {
     world.sync(&[]);
     let without = everything(&world);
     let service = Service::start(&world);
-    wait_for_runs(&world, 4);
+    wait_for_runs(&world, 5);
     let with = everything(&world);
     for (with, without) in with.iter().zip(&without) {
         assert_eq!(with, without);
@@ -192,6 +192,24 @@ fn one_person_is_provisioned_at_once() {
     assert_eq!(plan["mode"], "on_demand");
     assert!(world.account("store-remove", "ada@contoso.com").is_some());
     service.stop();
+}
+
+#[test]
+fn beside_it_commands_need_no_secrets_of_their_own() {
+    let world = World::small(settings());
+    let service = Service::start(&world);
+    wait_for_runs(&world, 1);
+    for words in [&["check"][..], &["sync"], &["plan"], &["status"]] {
+        let mut command = world.command(words);
+        command
+            .env_remove("SIM_SECRET")
+            .env_remove("SIM_OKTA_TOKEN");
+        Said::from(command.output().expect("rosterd starts")).ends_with(0);
+    }
+    service.stop();
+    let mut alone = world.command(&["sync"]);
+    alone.env_remove("SIM_SECRET");
+    Said::from(alone.output().expect("rosterd starts")).ends_with(2);
 }
 
 #[test]

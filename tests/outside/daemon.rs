@@ -3,8 +3,10 @@
 use std::os::unix::net::UnixDatagram;
 use std::time::{Duration, Instant};
 
+use rosterd_sim::SimOptions;
 use serde_json::{Value, json};
 
+use crate::chance::Chance;
 use crate::oracle::Oracle;
 use crate::service::{Service, eventually, runs, wait_for_runs};
 use crate::settings::{Portal, Settings, Source};
@@ -150,6 +152,41 @@ fn a_slow_fetch_does_not_keep_it_from_ending() {
     assert!(took < Duration::from_secs(10), "{took:?}");
     world.sim.clear_faults();
     assert_eq!(runs(&world).len(), 1);
+    world.quiet();
+}
+
+#[test]
+fn told_to_end_at_any_instant_it_ends_in_peace_and_loses_nothing() {
+    let options = SimOptions {
+        users: 2_500,
+        groups: 60,
+        memberships: 8_000,
+        ..SimOptions::default()
+    };
+    let mut settings = settings();
+    settings.sources[0].assigned = false;
+    let world = World::new(options, settings);
+    let mut oracle = Oracle::default();
+    oracle.turn(&world.settings, &world.sim);
+    let mut chance = Chance::new(29);
+    let mut unfinished = 0;
+    for round in 0..8 {
+        let service = Service::start(&world);
+        // The instant is what is being tried, not something that is waited for: very early at
+        // first, however quick the machine is.
+        std::thread::sleep(Duration::from_millis(
+            chance.below(40 << round.min(4)) as u64
+        ));
+        service.signal("TERM");
+        let (code, took) = service.ended();
+        assert_eq!(code, 0);
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        let runs = runs(&world);
+        unfinished += usize::from(runs.iter().all(|run| run["status"] != "applied"));
+    }
+    assert!(unfinished > 0, "every one of them was too late");
+    world.sync(&[]);
+    oracle.agrees(&world);
     world.quiet();
 }
 

@@ -2,15 +2,15 @@
 //! held to the API's own description.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::service::Service;
 use crate::world::{SECRETS, World};
 
 pub const TOKEN: &str = "sim-admin-token";
@@ -19,8 +19,7 @@ pub const TOKEN: &str = "sim-admin-token";
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Served {
-    child: Child,
-    said: Arc<Mutex<Vec<String>>>,
+    pub service: Service,
     pub base: String,
     runtime: tokio::runtime::Runtime,
     client: reqwest::Client,
@@ -66,65 +65,42 @@ impl Answer {
 
 /// What a daemon that does not come up said, and its exit code.
 pub fn refused(world: &World, server: &str) -> (i32, String) {
-    let output = command(world, server).output().expect("rosterd starts");
+    let mut command = world.command(&["run"]);
+    with_server(world, server, &mut command);
+    let output = command.output().expect("rosterd starts");
     let text = String::from_utf8(output.stderr).expect("it is text");
     (output.status.code().expect("it ended with a code"), text)
 }
 
-fn command(world: &World, server: &str) -> Command {
+/// Gives rosterd these lines of `[server]` beside its settings.
+fn with_server(world: &World, server: &str, command: &mut Command) {
     let file = world.home.path().join("server.toml");
     std::fs::write(&file, format!("[server]\n{server}\n")).expect("it can be written");
-    let mut command = world.command(&["run"]);
-    // Both behind the command: files named there take the place of those named before it.
-    let files = [world.config(), file];
-    for file in files {
-        command.arg("-c").arg(file);
-    }
+    // Files that are named behind the command stand in for those before it.
+    command.arg("-c").arg(world.config()).arg("-c").arg(file);
     command.env("SIM_ADMIN_TOKEN", TOKEN);
-    command
 }
 
 impl Served {
-    /// With the admin token, on a port that is free.
+    /// With the admin token.
     pub fn start(world: &World) -> Served {
-        let token = "admin_token = { env = \"SIM_ADMIN_TOKEN\" }";
-        Served::with(world, &format!("listen = \"127.0.0.1:0\"\n{token}"))
+        Served::with(world, "admin_token = { env = \"SIM_ADMIN_TOKEN\" }")
     }
 
     /// With these lines of `[server]`.
     pub fn with(world: &World, server: &str) -> Served {
-        let mut child = command(world, server)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("rosterd starts");
-        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let heard = said.clone();
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                heard.lock().expect("no panic").push(line);
-            }
-        });
-        let client = reqwest::Client::builder()
-            .danger_accept_invalid_certs(true)
-            .tls_info(true)
-            .no_proxy()
-            .build();
+        let service = Service::start_with(world, |command| with_server(world, server, command));
         let mut served = Served {
-            child,
-            said,
+            service,
             base: String::new(),
             runtime: tokio::runtime::Runtime::new().expect("a runtime"),
-            client: client.expect("a client"),
+            client: client(),
             description: OnceLock::new(),
         };
         served.base = served.wait_for("it listens", |served| {
-            let said = served.said.lock().expect("no panic");
-            let line = said
-                .iter()
-                .find(|line| line.contains("listening on http"))?;
-            let at = line.find("http").expect("it contains it");
-            line[at..].split_whitespace().next().map(str::to_owned)
+            let log = served.service.log();
+            let at = log.find("listening on http")? + "listening on ".len();
+            log[at..].split_whitespace().next().map(str::to_owned)
         });
         served
     }
@@ -137,24 +113,13 @@ impl Served {
             if let Some(answer) = ask(self) {
                 return answer;
             }
-            let said = || self.said.lock().expect("no panic").join("\n");
             assert!(
                 Instant::now() < end,
                 "waited for {what}; it said:\n{}",
-                said()
+                self.service.log()
             );
             std::thread::sleep(Duration::from_millis(20));
         }
-    }
-
-    pub fn said(&self) -> String {
-        self.said.lock().expect("no panic").join("\n")
-    }
-
-    pub fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        let sent = Command::new("kill").args([signal, &pid]).status();
-        assert!(sent.expect("kill runs").success());
     }
 
     /// A request, as it is put together.
@@ -238,22 +203,21 @@ impl Served {
     }
 
     /// Ends it as the service manager would; its exit code.
-    pub fn stop(mut self) -> i32 {
-        self.signal("-TERM");
-        let status = self.child.wait().expect("it ends");
-        status.code().expect("it ended with a code")
+    pub fn stop(self) -> i32 {
+        self.service.signal("TERM");
+        self.service.ended().0
     }
 }
 
-impl Drop for Served {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-        let said = self.said();
-        for secret in SECRETS.into_iter().chain([TOKEN]) {
-            assert!(!said.contains(secret), "a secret in the log");
-        }
-    }
+/// A client that takes any certificate, and tells which.
+pub fn client() -> reqwest::Client {
+    let client = reqwest::Client::builder()
+        .danger_accept_invalid_certs(true)
+        .tls_info(true)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build();
+    client.expect("a client")
 }
 
 /// The API's description, and what of it was seen.

@@ -178,6 +178,8 @@ impl Settings {
 
     fn write(&self, out: &mut String, state: &Path, base: &str) -> std::fmt::Result {
         writeln!(out, "[state]\npath = {}", quoted(&state.to_string_lossy()))?;
+        // Any port: daemons of several tests run side by side.
+        writeln!(out, "\n[server]\nlisten = \"127.0.0.1:0\"")?;
         for source in &self.sources {
             writeln!(out, "\n[sources.{}]", source.name)?;
             if source.okta {

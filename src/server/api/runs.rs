@@ -1,6 +1,7 @@
 //! The history, one run's plan and its report, and the approval of a held run.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -21,7 +22,7 @@ use crate::server::page::{self, Page};
 use crate::server::problem::{Document, Problem};
 use crate::server::recent::Known;
 use crate::server::stream::{self, blocking};
-use crate::sync::Intent;
+use crate::sync::{Intent, Run};
 
 /// Which page of the history.
 #[derive(Deserialize, IntoParams)]
@@ -75,7 +76,7 @@ pub async fn one(
     Path(run): Path<String>,
 ) -> Result<Response, Problem> {
     Ok(match kept(&shared, run).await? {
-        Kept::Plan(plan) => document(plan).await,
+        Kept::Plan(plan) => document(*plan).await,
         Kept::GoingOn(run) => going_on(run),
     })
 }
@@ -114,7 +115,7 @@ pub async fn report(
         None => Format::Html,
     };
     Ok(match kept(&shared, run).await? {
-        Kept::Plan(plan) => write_report(plan, format).await,
+        Kept::Plan(plan) => write_report(*plan, format).await,
         Kept::GoingOn(run) => going_on(run),
     })
 }
@@ -135,18 +136,7 @@ pub async fn approve(
     State(shared): State<Shared>,
     Path(run): Path<String>,
 ) -> Result<Response, Problem> {
-    let conductor = shared.conductor.clone();
-    let record = {
-        let (conductor, run) = (conductor.clone(), run.clone());
-        blocking(move || Ok(approval::waiting(&conductor.sync().store, &run)?)).await?
-    };
-    let intent = Intent::Approve {
-        run,
-        digest: record.head.digest,
-    };
-    let ticket = conductor.ask(record.head.asked, intent)?;
-    let ended = ticket.finished().await;
-    let run = ended.map_err(|error| Problem::from(&*error))?;
+    let run = released(&shared, run).await?;
     let plan = run.plan.clone();
     if !run.moved {
         return Ok(document(plan).await);
@@ -167,30 +157,51 @@ pub async fn approve(
     )
 }
 
+/// Fetches and decides a held run again, and carries it out if it comes out as it was shown.
+pub async fn released(shared: &Shared, run: String) -> Result<Arc<Run>, Problem> {
+    let record = {
+        let (conductor, run) = (shared.conductor.clone(), run.clone());
+        blocking(move || Ok(approval::waiting(&conductor.sync().store, &run)?)).await?
+    };
+    let intent = Intent::Approve {
+        run,
+        digest: record.head.digest,
+    };
+    let ticket = shared.conductor.ask(record.head.asked, intent)?;
+    let ended = ticket.finished().await;
+    ended.map_err(|error| Problem::from(&*error))
+}
+
 /// A plan as JSON.
 pub async fn document(plan: Plan) -> Response {
     write_report(plan, Format::Json).await
 }
 
-enum Kept {
-    Plan(Plan),
+pub enum Kept {
+    Plan(Box<Plan>),
     GoingOn(String),
 }
 
-/// The plan of a run: of the history, or of the latest that were asked for here.
-async fn kept(shared: &Shared, run: String) -> Result<Kept, Problem> {
-    match shared.recent.get(&run) {
-        Some(Known::GoingOn) => return Ok(Kept::GoingOn(run)),
-        Some(Known::Ended(Ok(run))) => return Ok(Kept::Plan(run.plan.clone())),
-        Some(Known::Ended(Err(error))) => return Err((&*error).into()),
-        None => {}
+/// The plan of a run: of the history, or of the latest that were asked for here. The history
+/// goes first, since a run that was held and then approved is there as it ended.
+pub async fn kept(shared: &Shared, run: String) -> Result<Kept, Problem> {
+    let recent = shared.recent.get(&run);
+    if let Some(Known::GoingOn) = recent {
+        return Ok(Kept::GoingOn(run));
     }
     let conductor = shared.conductor.clone();
-    blocking(move || {
+    let kept = blocking(move || {
         let sync = conductor.sync();
-        Ok(Kept::Plan(runs::plan(&sync.store, &sync.history, &run)?))
-    })
-    .await
+        let plan = runs::plan(&sync.store, &sync.history, &run)?;
+        Ok(Kept::Plan(Box::new(plan)))
+    });
+    match (kept.await, recent) {
+        (Err(problem), Some(Known::Ended(outcome))) if problem.status == StatusCode::NOT_FOUND => {
+            let run = outcome.map_err(|error| Problem::from(&*error))?;
+            Ok(Kept::Plan(Box::new(run.plan.clone())))
+        }
+        (kept, _) => kept,
+    }
 }
 
 fn going_on(run: String) -> Response {
@@ -198,16 +209,18 @@ fn going_on(run: String) -> Response {
     (StatusCode::ACCEPTED, later, Json(Taken { run })).into_response()
 }
 
-async fn write_report(plan: Plan, format: Format) -> Response {
+pub async fn write_report(plan: Plan, format: Format) -> Response {
     let kind = HeaderValue::from_static(format.content_type());
     let mut headers = HeaderMap::from_iter([(header::CONTENT_TYPE, kind)]);
     if format == Format::Html {
-        // The page has its styles in it and nothing else; names in it are from outside.
+        // The page has everything in it; names in it are from outside.
         headers.insert(
             HeaderName::from_static("content-security-policy"),
-            HeaderValue::from_static(
-                "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-            ),
+            HeaderValue::from_str(&format!(
+                "{}; frame-ancestors 'self'",
+                report::html::content_security_policy()
+            ))
+            .expect("a policy is plain text"),
         );
     }
     stream::answer(StatusCode::OK, headers, move |out| {

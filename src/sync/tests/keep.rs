@@ -1,6 +1,6 @@
 //! How long past runs can be looked up.
 
-use super::world::{World, user, user_member};
+use super::world::{World, hire};
 use crate::plan::Status;
 use crate::sync::Intent;
 
@@ -11,12 +11,6 @@ target = "local"
 sources = ["a"]
 on_deactivate = "remove"
 "#;
-
-fn hire(world: &World, id: &str, name: &str) {
-    let mut company = world.company("a");
-    company.users.insert(id.to_owned(), user(id, name));
-    company.assigned.insert(user_member(id));
-}
 
 fn days(world: &mut World, days: i64) {
     world.now += jiff::SignedDuration::from_hours(24 * days);
@@ -31,8 +25,8 @@ fn runs(world: &World) -> Vec<String> {
 fn old_runs_go_with_their_plans_and_a_held_one_stays() {
     let safety = format!("{STORE}[safety]\nmax_deactivations = 0\n");
     let mut world = World::new(&safety, "scope = \"all\"");
-    hire(&world, "u1", "ada");
-    hire(&world, "u2", "bob");
+    hire(&world, "a", "u1", "ada");
+    hire(&world, "a", "u2", "bob");
     let first = world.sync().head.run;
     world.company("a").users.remove("u1");
     days(&mut world, 1);
@@ -53,9 +47,9 @@ fn old_runs_go_with_their_plans_and_a_held_one_stays() {
 fn the_oldest_plans_make_room_and_their_runs_stay_listed() {
     let settings = format!("{STORE}[history]\nmax_size = \"0KiB\"\n");
     let mut world = World::new(&settings, "scope = \"all\"");
-    hire(&world, "u1", "ada");
+    hire(&world, "a", "u1", "ada");
     let first = world.sync().head.run;
-    hire(&world, "u2", "bob");
+    hire(&world, "a", "u2", "bob");
     days(&mut world, 2);
     let second = world.sync().head.run;
     assert_eq!(runs(&world), [second, first.clone()]);

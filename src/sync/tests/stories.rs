@@ -18,13 +18,6 @@ max_membership_removals = "100%"
 max_group_deletes = "100%"
 "#;
 
-fn hire(world: &World, source: &str, id: &str, name: &str) {
-    world
-        .company(source)
-        .users
-        .insert(id.into(), user(id, name));
-}
-
 fn group(world: &World, source: &str, id: &str, name: &str, members: &[&str]) {
     let members = members.iter().map(|id| user_member(id)).collect();
     world

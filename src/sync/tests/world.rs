@@ -221,6 +221,13 @@ pub fn user(id: &str, name: &str) -> User {
     user
 }
 
+pub fn hire(world: &World, source: &str, id: &str, name: &str) {
+    world
+        .company(source)
+        .users
+        .insert(id.into(), user(id, name));
+}
+
 pub fn user_member(id: &str) -> Member {
     Member::User(UserId::new(id))
 }

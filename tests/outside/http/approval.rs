@@ -1,9 +1,9 @@
 //! A held run is released over HTTP, exactly as shown and once.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::guarded;
 use crate::served::Served;
-use crate::settings::{Portal, Settings, Source};
 use crate::world::{World, deeds, text};
 
 fn disable(world: &World, positions: &[usize]) {
@@ -16,13 +16,7 @@ fn disable(world: &World, positions: &[usize]) {
 
 #[test]
 fn a_held_run_is_approved_exactly_as_shown_and_once() {
-    let portal = Portal::new("store", "remove")
-        .named("store")
-        .from(&["entra"]);
-    let source = Source::entra().with("schedule = \"24h\"\n");
-    let mut settings = Settings::new(vec![source], vec![portal]);
-    settings.safety = "max_deactivations = 2\n".to_owned();
-    let world = World::small(settings);
+    let world = guarded();
     let served = Served::start(&world);
     served.sync(json!({ "full": true }));
     let approve = |run: &str| {
@@ -47,12 +41,18 @@ fn a_held_run_is_approved_exactly_as_shown_and_once() {
     assert!(refused.problem(409).contains("otherwise"));
     assert_eq!(world.accounts("store"), before, "nothing was applied");
 
-    let again: Value = served.sync(json!({}));
+    let taken = served.call("POST", "/api/v1/sync", Some(json!({}))).is(202);
+    let again = served.wait_for("the run", |served| {
+        let answer = served.get(taken.header("location"));
+        (answer.status == 200).then(|| answer.json())
+    });
     let next = text(&again["run"]);
     assert_ne!(next, run);
     assert!(approve(&run).problem(409).contains("held no longer"));
     let done = approve(&next).is(200).json();
     assert_eq!(done["status"], "applied");
+    let kept = served.get(&format!("/api/v1/runs/{next}")).is(200).json();
+    assert_eq!(kept, done, "a run that was held is kept as it ended");
     assert_eq!(deeds(&done), deeds(&again));
     assert!(
         approve(&next)

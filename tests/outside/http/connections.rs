@@ -20,15 +20,16 @@ fn until_the_end(mut stream: TcpStream) -> String {
     String::from_utf8(text).expect("it is text")
 }
 
+fn address(served: &Served) -> String {
+    let address = served.base.strip_prefix("http://");
+    address.expect("it is HTTP").to_owned()
+}
+
 #[test]
 fn slow_clients_are_let_go_and_keep_nobody_waiting() {
     let world = world();
     let served = Served::start(&world);
-    let address = served
-        .base
-        .strip_prefix("http://")
-        .expect("it is HTTP")
-        .to_owned();
+    let address = address(&served);
     let connect = |text: &str| {
         let mut stream = TcpStream::connect(&address).expect("it takes connections");
         stream.write_all(text.as_bytes()).expect("it takes bytes");
@@ -68,11 +69,7 @@ fn slow_clients_are_let_go_and_keep_nobody_waiting() {
 fn garbage_and_oversized_heads_end_their_connection_only() {
     let world = world();
     let served = Served::start(&world);
-    let address = served
-        .base
-        .strip_prefix("http://")
-        .expect("it is HTTP")
-        .to_owned();
+    let address = address(&served);
     let large = format!(
         "GET /healthz HTTP/1.1\r\nx: {}\r\n\r\n",
         "y".repeat(100_000)

@@ -3,6 +3,7 @@
 mod answers;
 mod approval;
 mod connections;
+mod console;
 mod problems;
 mod tls;
 mod triggers;
@@ -20,4 +21,16 @@ fn world() -> World {
         Portal::new("mdm", "change_policy").named("mdm"),
     ];
     World::small(Settings::new(sources, portals))
+}
+
+/// One store portal in which more than two deactivations are held, and no run that comes by
+/// itself after the first.
+fn guarded() -> World {
+    let portal = Portal::new("store", "remove")
+        .named("store")
+        .from(&["entra"]);
+    let source = Source::entra().with("schedule = \"24h\"\n");
+    let mut settings = Settings::new(vec![source], vec![portal]);
+    settings.safety = "max_deactivations = 2\n".to_owned();
+    World::small(settings)
 }

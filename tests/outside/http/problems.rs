@@ -117,12 +117,12 @@ fn request_ids(served: &Served) {
         .get("/api/v1/explain/somebody@example.com")
         .problem(404);
     served.wait_for("the log", |served| {
-        let said = served.said();
+        let said = served.service.log();
         said.contains("GET /api/v1/explain/{key} 404").then_some(())
     });
-    assert!(served.said().contains("proxy-1.a_B"));
+    assert!(served.service.log().contains("proxy-1.a_B"));
     assert!(
-        !served.said().contains("somebody"),
+        !served.service.log().contains("somebody"),
         "the log names no people"
     );
 }
@@ -167,14 +167,14 @@ fn without_a_token(served: &Served) {
 #[test]
 fn without_a_token_the_api_is_closed_or_open_to_this_machine_only() {
     let world = world();
-    let closed = Served::with(&world, "listen = \"127.0.0.1:0\"");
+    let closed = Served::with(&world, "");
     let asked = closed.request("GET", "/api/v1/status").bearer_auth("");
     let detail = closed.send(asked).problem(403);
     assert!(detail.contains("server.admin_token"), "{detail}");
     closed.send(closed.request("GET", "/healthz")).is(200);
     assert_eq!(closed.stop(), 0);
 
-    let open = Served::with(&world, "listen = \"127.0.0.1:0\"\ninsecure_no_auth = true");
+    let open = Served::with(&world, "insecure_no_auth = true");
     let ask = || open.request("GET", "/api/v1/status");
     open.send(ask()).is(200);
     open.send(ask().header("host", "rosterd.example"))
@@ -201,9 +201,7 @@ fn a_daemon_that_cannot_serve_says_so_in_one_line() {
         1,
         &["cannot listen on", "the port is taken"],
     );
-    let tls = |cert: &str, key: &str| {
-        format!("listen = \"127.0.0.1:0\"\ntls = {{ cert = \"{cert}\", key = \"{key}\" }}")
-    };
+    let tls = |cert: &str, key: &str| format!("tls = {{ cert = \"{cert}\", key = \"{key}\" }}");
     ends(
         &tls("/nowhere/cert.pem", "/nowhere/key.pem"),
         1,

@@ -5,7 +5,7 @@ use std::path::Path;
 use reqwest::tls::TlsInfo;
 
 use super::world;
-use crate::served::{Served, TOKEN};
+use crate::served::{Served, TOKEN, client};
 
 /// Writes a certificate of its own, and its key.
 fn certificate(folder: &Path) {
@@ -18,12 +18,8 @@ fn certificate(folder: &Path) {
 /// The certificate that a new connection is shown.
 fn shown(served: &Served) -> Vec<u8> {
     served.block_on(async {
-        let client = reqwest::Client::builder()
-            .danger_accept_invalid_certs(true)
-            .tls_info(true)
-            .no_proxy()
-            .build()
-            .expect("a client");
+        // Its own: a connection that is open already shows the old one.
+        let client = client();
         let asked = client.get(format!("{}/healthz", served.base)).send().await;
         let answer = asked.expect("an answer");
         assert_eq!(answer.status(), 200);
@@ -43,7 +39,7 @@ fn a_reload_exchanges_certificate_and_token_and_keeps_them_where_the_new_are_no_
     let served = Served::with(
         &world,
         &format!(
-            "listen = \"127.0.0.1:0\"\nadmin_token = {{ file = \"{}\" }}\ntls = {{ cert = \"{}\", key = \"{}\" }}",
+            "admin_token = {{ file = \"{}\" }}\ntls = {{ cert = \"{}\", key = \"{}\" }}",
             place("token"),
             place("cert.pem"),
             place("key.pem"),
@@ -55,7 +51,7 @@ fn a_reload_exchanges_certificate_and_token_and_keeps_them_where_the_new_are_no_
 
     certificate(folder);
     std::fs::write(&token, "another-token").expect("it can be written");
-    served.signal("-HUP");
+    served.service.signal("HUP");
     let second = served.wait_for("the other certificate", |served| {
         let found = shown(served);
         (found != first).then_some(found)
@@ -66,9 +62,9 @@ fn a_reload_exchanges_certificate_and_token_and_keeps_them_where_the_new_are_no_
 
     std::fs::write(folder.join("cert.pem"), "no certificate").expect("it can be written");
     std::fs::write(&token, TOKEN).expect("it can be written");
-    served.signal("-HUP");
+    served.service.signal("HUP");
     served.wait_for("the complaint", |served| {
-        served.said().contains("it holds none").then_some(())
+        served.service.log().contains("it holds none").then_some(())
     });
     assert_eq!(shown(&served), second, "the old one stays");
     ask("another-token").is(200);

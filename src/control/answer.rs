@@ -1,0 +1,133 @@
+//! What the daemon answers on one connection. All of it blocks: each has a thread of its own.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use super::{Answer, Board, Hello, Purpose, VERSION, Welcome};
+use crate::frames;
+use crate::plan::Asked;
+use crate::store::remote;
+use crate::sync::{Conductor, Intent, Run, RunError, Ticket};
+
+/// How long a connection may take to say what it is for. Commands say so at once; what only
+/// holds the door open must not keep others out.
+const HELLO: Duration = Duration::from_secs(5);
+
+/// How much of a plan goes into one message.
+const PART: usize = 1024 * 1024;
+
+/// What an answer may need.
+pub(super) struct Host {
+    pub conductor: Conductor,
+    pub board: Arc<Board>,
+}
+
+impl Host {
+    /// Hears what a connection is for, and answers it to its end.
+    pub fn answer(&self, runtime: &Handle, stream: &mut UnixStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(HELLO))?;
+        let Some(hello) = frames::read::<Hello>(stream)? else {
+            return Ok(());
+        };
+        stream.set_read_timeout(None)?;
+        if hello.version != VERSION {
+            let text = format!(
+                "the daemon is {VERSION}, this command is {}; restart the daemon, or use its program",
+                hello.version
+            );
+            return frames::write(stream, &Welcome::Refused(text));
+        }
+        let settings = self.board.settings.borrow().clone();
+        frames::write(stream, &Welcome::Settings(settings))?;
+        match hello.purpose {
+            Purpose::Store => {
+                let store = self.conductor.sync().store.clone();
+                remote::serve(store.engine(), stream)
+            }
+            Purpose::Run { asked, intent } => self.run(runtime, stream, asked, intent),
+            Purpose::Planned => {
+                let planned = self.board.planned.borrow().clone();
+                frames::write(stream, &planned)
+            }
+            Purpose::Check => {
+                let sync = self.conductor.sync();
+                frames::write(stream, &runtime.block_on(sync.check()))
+            }
+        }
+    }
+
+    fn run(
+        &self,
+        runtime: &Handle,
+        stream: &mut UnixStream,
+        asked: Asked,
+        intent: Intent,
+    ) -> io::Result<()> {
+        let _in_runtime = runtime.enter();
+        let ticket = match self.conductor.ask(asked, intent) {
+            Ok(ticket) => ticket,
+            Err(busy) => return frames::write(stream, &Answer::Failed(vec![busy.to_string()])),
+        };
+        let run = match runtime.block_on(tell_steps(ticket, stream))? {
+            Ok(run) => run,
+            Err(error) => return frames::write(stream, &Answer::Failed(chain(&error))),
+        };
+        frames::write(stream, &Answer::Ended { moved: run.moved })?;
+        write_plan(&run, stream)?;
+        frames::write(stream, &Answer::Whole)
+    }
+}
+
+/// Passes the steps on as they come, until the run ends.
+async fn tell_steps(
+    ticket: Ticket,
+    stream: &mut UnixStream,
+) -> io::Result<Result<Arc<Run>, Arc<RunError>>> {
+    let mut steps = ticket.steps();
+    let finished = ticket.finished();
+    tokio::pin!(finished);
+    loop {
+        let step = steps.borrow_and_update().clone();
+        frames::write(stream, &Answer::Step(step))?;
+        tokio::select! {
+            outcome = &mut finished => return Ok(outcome),
+            changed = steps.changed() => if changed.is_err() {
+                return Ok(finished.await);
+            },
+        }
+    }
+}
+
+fn write_plan(run: &Run, stream: &mut UnixStream) -> io::Result<()> {
+    let mut parts = io::BufWriter::with_capacity(PART, Parts(stream));
+    run.plan.write(&mut parts).map_err(io::Error::other)?;
+    parts.flush()
+}
+
+struct Parts<'a>(&'a mut UnixStream);
+
+impl Write for Parts<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let part = &bytes[..bytes.len().min(PART)];
+        frames::write(self.0, &Answer::Part(part.to_vec()))?;
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn chain(error: &RunError) -> Vec<String> {
+    let mut texts = vec![error.to_string()];
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    texts
+}
