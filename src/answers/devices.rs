@@ -107,6 +107,7 @@ impl<'a> Mdm<'a> {
         id: &str,
         change: DeviceChange,
     ) -> Result<(DeviceOut, Before), AnswerError> {
+        let _turn = self.store.devices_turn();
         let portal = self.portal;
         let DeviceChange {
             name,
@@ -150,6 +151,7 @@ impl<'a> Mdm<'a> {
     }
 
     pub fn remove_device(&self, id: &str) -> Result<(), AnswerError> {
+        let _turn = self.store.devices_turn();
         match self.target().remove_device(self.portal, id)? {
             true => Ok(()),
             false => Err(AnswerError::NotThere(format!(
@@ -160,6 +162,7 @@ impl<'a> Mdm<'a> {
     }
 
     pub fn set_policy(&self, name: &str) -> Result<(PolicyOut, Before), AnswerError> {
+        let _turn = self.store.devices_turn();
         let before = match self.store.policies(self.portal)?.contains(name) {
             true => Before::There,
             false => Before::New,
@@ -171,6 +174,7 @@ impl<'a> Mdm<'a> {
 
     /// Removes a policy that no device is under and no rule names.
     pub fn remove_policy(&self, name: &str) -> Result<(), AnswerError> {
+        let _turn = self.store.devices_turn();
         for device in self.store.devices(self.portal) {
             let device = device?;
             if device.policy.as_deref() == Some(name) {

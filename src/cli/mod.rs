@@ -22,10 +22,13 @@ mod table;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Loaded, SettingsErrors};
 use crate::telemetry;
+
+/// The argument that names them.
+const SETTINGS_FILES: &str = "config";
 
 /// What a command ends with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,7 +47,8 @@ pub enum Exit {
 #[command(name = "rosterd", version, max_term_width = 100)]
 struct Cli {
     /// Settings file; may be given several times, a later one goes before an earlier one.
-    #[arg(short, long, global = true, value_name = "FILE")]
+    // Not a global of the parser's, which forgets those before the command for those after it.
+    #[arg(short, long, value_name = "FILE")]
     config: Vec<PathBuf>,
     /// How much to log on stderr: error, warn, info, debug or trace.
     #[arg(long, global = true, value_name = "LEVEL")]
@@ -110,7 +114,12 @@ pub enum Output {
 
 /// Runs the command that was typed.
 pub async fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let typed = command().try_get_matches().and_then(|typed| {
+        let mut cli = Cli::from_arg_matches(&typed)?;
+        cli.config = settings_files(&typed);
+        Ok(cli)
+    });
+    let cli = match typed {
         Ok(cli) => cli,
         Err(error) => {
             let wrong = error.use_stderr();
@@ -124,12 +133,12 @@ pub async fn run() -> ExitCode {
     };
     match &cli.command {
         Command::Completions { shell } => {
-            let mut command = Cli::command();
+            let mut command = command();
             clap_complete::generate(*shell, &mut command, "rosterd", &mut std::io::stdout());
             return ExitCode::SUCCESS;
         }
         Command::Man => {
-            let page = clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout());
+            let page = clap_mangen::Man::new(command()).render(&mut std::io::stdout());
             return ExitCode::from(u8::from(page.is_err()));
         }
         _ => {}
@@ -166,6 +175,33 @@ pub async fn run() -> ExitCode {
             })
         }
     }
+}
+
+/// The command line: every command takes settings files, as rosterd itself does.
+fn command() -> clap::Command {
+    fn with_files(command: clap::Command, files: &clap::Arg) -> clap::Command {
+        command.mut_subcommands(|command| with_files(command, files).arg(files))
+    }
+    let command = Cli::command();
+    let files = command
+        .get_arguments()
+        .find(|argument| argument.get_id() == SETTINGS_FILES)
+        .expect("it is a field of Cli")
+        .clone();
+    with_files(command, &files)
+}
+
+/// The settings files in the order in which they were typed, before the command and after it.
+fn settings_files(typed: &ArgMatches) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = typed
+        .get_many(SETTINGS_FILES)
+        .unwrap_or_default()
+        .cloned()
+        .collect();
+    if let Some((_, command)) = typed.subcommand() {
+        files.extend(settings_files(command));
+    }
+    files
 }
 
 async fn dispatch(command: Command, loaded: &Loaded, files: Vec<PathBuf>) -> anyhow::Result<Exit> {

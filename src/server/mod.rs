@@ -25,7 +25,7 @@ mod tls;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -79,9 +79,6 @@ struct Inner {
     metrics: metrics::Metrics,
     pings: hooks::Pings,
     sessions: console::Sessions,
-    /// Held while devices or policies change, so that what was checked still holds when it is
-    /// written.
-    by_hand: Mutex<()>,
 }
 
 /// What a reload exchanges.
@@ -171,7 +168,6 @@ impl Server {
             metrics: metrics::Metrics::new(),
             pings: hooks::Pings::default(),
             sessions: console::Sessions::default(),
-            by_hand: Mutex::new(()),
         }));
         Ok(Server { listener, shared })
     }

@@ -52,6 +52,8 @@ pub struct Store {
     engine: Arc<dyn Engine>,
     /// Held by the one run that decides and applies.
     turn: Arc<Mutex<()>>,
+    /// Held while a device or policy is read and written back.
+    devices: Arc<Mutex<()>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +75,7 @@ impl Store {
         Store {
             engine,
             turn: Arc::default(),
+            devices: Arc::default(),
         }
     }
 
@@ -81,6 +84,12 @@ impl Store {
     pub fn my_turn(&self) -> MutexGuard<'_, ()> {
         // Poisoned by a run that panicked: like one that was killed, it left the store whole.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The same for a moment, between a run that moves devices and the application that does: what
+    /// one of them read stays so until it has written. A run takes it for each batch.
+    pub fn devices_turn(&self) -> MutexGuard<'_, ()> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn engine(&self) -> &dyn Engine {

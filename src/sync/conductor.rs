@@ -51,7 +51,7 @@ struct State {
 /// A run that did not begin yet.
 struct Wish {
     order: Order,
-    /// The sources it is about, also where the order names none because it means all.
+    /// The places it takes, also where the order names no source because it means all.
     sources: BTreeSet<String>,
     steps: watch::Sender<Step>,
     outcome: watch::Sender<Option<Outcome>>,
@@ -127,7 +127,7 @@ impl Conductor {
         if self.stop.is_asked() {
             return Err(Busy::Stopping);
         }
-        let sources = state.sync.sources_of(&asked).into_iter().collect();
+        let sources = places(&state.sync, &asked);
         let kin = state.waiting.iter_mut().find(|wish| {
             wish.sources == sources
                 && wish.order.intent == intent
@@ -157,7 +157,7 @@ impl Conductor {
     pub fn swap(&self, sync: Arc<Sync>) {
         let mut state = self.state();
         for wish in &mut state.waiting {
-            wish.sources = sync.sources_of(&wish.order.asked).into_iter().collect();
+            wish.sources = places(&sync, &wish.order.asked);
         }
         state.sync = sync;
     }
@@ -248,6 +248,16 @@ impl Conductor {
         self.finished.send(Arc::new(finished)).ok();
         self.running.send_modify(|running| *running -= 1);
     }
+}
+
+/// The sources that a run keeps for itself. Where the settings name none, runs still do what is
+/// owed, one at a time: they share a place that has no name.
+fn places(sync: &Sync, asked: &Asked) -> BTreeSet<String> {
+    let mut places: BTreeSet<String> = sync.sources_of(asked).into_iter().collect();
+    if places.is_empty() {
+        places.insert(String::new());
+    }
+    places
 }
 
 impl Wish {

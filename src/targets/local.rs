@@ -52,6 +52,7 @@ impl Target for Local {
     }
 
     fn execute(&self, steps: &[Step<'_>]) -> Vec<Result<(), TargetError>> {
+        let _turn = self.store.devices_turn();
         let mut batch = Batch {
             store: &self.store,
             accounts: HashMap::new(),

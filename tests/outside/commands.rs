@@ -455,6 +455,28 @@ fn settings_are_shown_without_secrets_and_with_where_they_are_from() {
 }
 
 #[test]
+fn settings_files_before_and_after_the_command_all_count_the_later_first() {
+    let world = company();
+    let more = |name: &str, text: &str| {
+        let file = world.config().with_file_name(name);
+        std::fs::write(&file, text).expect("a settings file");
+        file.display().to_string()
+    };
+    let second = more("second.toml", "[history]\nkeep = \"11d\"\n");
+    let third = more(
+        "third.toml",
+        "[history]\nkeep = \"12d\"\n[audit]\nkeep = \"13d\"\n",
+    );
+    let typed = ["config", "-c", &second, "show", "-c", &third];
+    let said = world.run(&typed).ends_with(0);
+    for part in ["sim-client", "12d", "13d"] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+    let typed = ["config", "-c", &third, "show", "-c", &second];
+    assert!(world.run(&typed).ends_with(0).out.contains("11d"));
+}
+
+#[test]
 fn help_completions_and_the_manual_page_are_there_without_settings() {
     let nowhere = std::path::Path::new("/nowhere/rosterd.toml");
     let run = |arguments: &[&str]| {

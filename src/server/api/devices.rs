@@ -1,7 +1,5 @@
 //! The devices and policies of an MDM portal, which the application keeps.
 
-use std::sync::PoisonError;
-
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -186,20 +184,11 @@ pub async fn remove_policy(
     .await
 }
 
-/// One change at a time: what it was checked against stays so until it is written.
 async fn changed(
     shared: Shared,
     change: impl FnOnce(&Sync) -> Result<Response, Problem> + Send + 'static,
 ) -> Result<Response, Problem> {
-    blocking(move || {
-        // It guards no data that a panic could leave half done.
-        let _turn = shared
-            .by_hand
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        change(&shared.conductor.sync())
-    })
-    .await
+    blocking(move || change(&shared.conductor.sync())).await
 }
 
 fn made<T: Serialize>((made, before): (T, Before)) -> Response {

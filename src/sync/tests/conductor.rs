@@ -78,6 +78,21 @@ async fn ten_thousand_wishes_at_once_are_two_runs() {
 }
 
 #[tokio::test]
+async fn without_a_source_wishes_still_are_two_runs() {
+    let mut world = world();
+    let sync = Arc::get_mut(&mut world.sync).expect("nobody else has it yet");
+    (sync.rules, sync.sources) = Default::default();
+    let conductor = Conductor::new(world.sync.clone());
+    let tickets: Vec<Ticket> = (0..100)
+        .map(|_| apply(&conductor, Asked::default()))
+        .collect();
+    for ticket in tickets {
+        assert_eq!(status(ticket).await, Status::Applied);
+    }
+    assert_eq!(world.sync.store.runs().unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn wishes_during_a_run_make_one_more_and_a_full_one_if_either_is() {
     let world = world();
     let conductor = Conductor::new(world.sync.clone());

@@ -1,5 +1,7 @@
 //! One change at a time, told as stories.
 
+use std::sync::Arc;
+
 use super::world::*;
 use crate::plan::{Role, Section, Status};
 use crate::sync::Intent;
@@ -573,6 +575,35 @@ fn devices(world: &World) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// What an application sets and what a run does to a device meet: neither undoes the other.
+#[test]
+fn a_device_that_is_set_while_a_run_moves_it_keeps_both() {
+    use crate::answers::devices::{DeviceChange, Mdm};
+    for round in 0..25 {
+        let world = with_devices("unassign_devices");
+        let store = world.sync.store.clone();
+        let start = Arc::new(std::sync::Barrier::new(2));
+        let go = start.clone();
+        let application = std::thread::spawn(move || {
+            let mdm = Mdm::new(&store, "mdm", crate::config::PortalKind::Mdm, None).unwrap();
+            go.wait();
+            for _ in 0..20 {
+                let change = DeviceChange {
+                    name: Some(format!("Phone {round}")),
+                    ..DeviceChange::default()
+                };
+                mdm.set_device("d1", change).unwrap();
+            }
+        });
+        start.wait();
+        world.settle();
+        application.join().unwrap();
+        let device = world.sync.store.device("mdm", "d1").unwrap().unwrap();
+        assert_eq!(device.name, format!("Phone {round}"));
+        assert_eq!(device.assigned_to, None, "round {round}");
+    }
 }
 
 #[test]

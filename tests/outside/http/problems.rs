@@ -1,10 +1,16 @@
 //! Whatever does not fit is answered with a problem document, and says what would.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::world;
 use crate::served::{Served, TOKEN, refused};
 use crate::world::World;
+
+/// What is built on the metrics names none that is not there.
+const ALERTS: &str = include_str!("../../../docs/alerts.yml");
+const DASHBOARD: &str = include_str!("../../../docs/grafana-dashboard.json");
 
 #[test]
 fn what_does_not_fit_is_a_problem() {
@@ -136,7 +142,7 @@ fn without_a_token(served: &Served) {
         let metrics = open("/metrics");
         metrics
             .text
-            .contains("rosterd_runs_total")
+            .contains("rosterd_actions_total{")
             .then_some(metrics)
     });
     assert!(
@@ -161,6 +167,17 @@ fn without_a_token(served: &Served) {
             "{line} is not in\n{}",
             metrics.text
         );
+    }
+    for file in [ALERTS, DASHBOARD] {
+        let words = file.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let names: BTreeSet<&str> = words.filter(|word| word.starts_with("rosterd_")).collect();
+        assert!(names.len() > 5, "{names:?}");
+        for name in names {
+            assert!(
+                metrics.text.contains(&format!("\n{name}")),
+                "there is no {name}"
+            );
+        }
     }
 }
 
