@@ -253,6 +253,7 @@ impl Daemon {
             tracing::warn!("server.listen changes when the daemon is restarted");
         }
         self.conductor.swap(sync);
+        self.server.in_force();
         self.timetable.reload(pulls(&loaded.settings), clock::now());
         self.board.settings.send_replace(loaded.fingerprint());
         Ok(())

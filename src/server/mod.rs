@@ -36,6 +36,7 @@ use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config;
+use crate::store::{Store, StoreError};
 use crate::sync::Conductor;
 use door::Door;
 
@@ -59,6 +60,8 @@ pub enum ServeError {
     /// The secret's error stays in the chain: it is told by its type.
     #[error("{0}")]
     Secret(#[from] config::SecretError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// A server that has its port.
@@ -78,6 +81,7 @@ struct Inner {
     recent: recent::Recent,
     metrics: metrics::Metrics,
     pings: hooks::Pings,
+    nudge: hooks::Nudge,
     sessions: console::Sessions,
 }
 
@@ -89,10 +93,10 @@ struct Access {
 }
 
 impl Access {
-    fn read(settings: &config::Settings) -> Result<Arc<Access>, ServeError> {
+    fn read(settings: &config::Settings, store: &Store) -> Result<Arc<Access>, ServeError> {
         let tls = settings.server.tls.as_ref().map(tls::load).transpose()?;
         let door = Door::of(&settings.server)?;
-        let hooks = hooks::Hooks::of(settings)?;
+        let hooks = hooks::Hooks::of(settings, store)?;
         Ok(Arc::new(Access { door, hooks, tls }))
     }
 }
@@ -120,7 +124,7 @@ impl Reload {
     /// Reads the secrets and the certificate anew. If one cannot be read, the old ones stay.
     /// The address stays what it was.
     pub fn reload(&self, settings: &config::Settings) -> Result<(), ServeError> {
-        let access = Access::read(settings)?;
+        let access = Access::read(settings, &self.0.conductor.sync().store)?;
         let mut place = self
             .0
             .access
@@ -128,6 +132,11 @@ impl Reload {
             .unwrap_or_else(PoisonError::into_inner);
         *place = access;
         Ok(())
+    }
+
+    /// Says that the settings are in force everywhere: the subscriptions are looked at anew.
+    pub fn in_force(&self) {
+        self.0.nudge.look();
     }
 }
 
@@ -138,7 +147,7 @@ impl Server {
         conductor: Conductor,
         next_run: NextRun,
     ) -> Result<Server, ServeError> {
-        let access = Access::read(settings)?;
+        let access = Access::read(settings, &conductor.sync().store)?;
         let address = settings.server.listen;
         let listener = TcpListener::bind(address)
             .await
@@ -167,6 +176,7 @@ impl Server {
             recent: recent::Recent::default(),
             metrics: metrics::Metrics::new(),
             pings: hooks::Pings::default(),
+            nudge: hooks::Nudge::default(),
             sessions: console::Sessions::default(),
         }));
         Ok(Server { listener, shared })
@@ -191,9 +201,11 @@ impl Server {
             tracing::warn!("no 'server.admin_token' is set: the API stays closed");
         }
         let counting = tokio::spawn(metrics::count_runs(shared.clone()));
+        let subscribing = tokio::spawn(hooks::keep_subscriptions(shared.clone()));
         let routes = routes(shared.clone());
         listen::serve(listener, shared, routes, stop).await;
         counting.abort();
+        subscribing.abort();
     }
 }
 
@@ -203,6 +215,7 @@ fn routes(shared: Shared) -> Router {
         .method_not_allowed_fallback(problem::no_method)
         .layer(from_fn_with_state(shared.clone(), door::api));
     let open = Router::new()
+        .route("/hooks/graph/{source}", hooks::graph())
         .route("/hooks/okta/{source}", hooks::okta())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -1,109 +1,111 @@
-//! `/hooks/okta/{source}`: a source says that something changed there.
+//! `/hooks/…`: a source says that something changed there.
 //!
 //! That is a ping and never data: it asks the conductor for a run of this source, and
 //! `pings` sees to it that many pings are few runs. Who has not the secret is counted and sent
-//! away before the body is read.
+//! away. `okta` and `graph` know how each vendor rings; Graph has to be asked to, which
+//! `subscriptions` sees to.
 
+mod graph;
+mod okta;
 mod pings;
+mod subscriptions;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::header::AUTHORIZATION;
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{MethodRouter, get};
-use serde_json::{Value, json};
+use axum::body::Body;
+use axum::http::StatusCode;
+use bytes::Bytes;
+use url::Url;
 
-use super::input::Path;
 use super::problem::Problem;
-use super::{BODY_BYTES, Shared};
-use crate::config::{SecretError, Settings, SourceKind};
+use super::{BODY_BYTES, ServeError};
+use crate::config::{Settings, SourceKind};
+use crate::sources;
+use crate::store::Store;
+pub use graph::graph;
+pub use okta::okta;
 pub use pings::Pings;
+pub use subscriptions::{Nudge, keep_subscriptions};
 
-/// The header of the one request by which Okta asks whether the hook is ours.
-const CHALLENGE: &str = "x-okta-verification-challenge";
-
-/// The longest challenge that is sent back; Okta's are a fraction of it.
-const CHALLENGE_BYTES: usize = 512;
-
-/// How long a ping may take to arrive: Okta waits for its answer no longer.
+/// How long a ping may take to arrive: the services wait for their answer no longer.
 const PING_WAIT: Duration = Duration::from_secs(3);
 
-/// The sources that may ping, each with the digest of its secret. Digests are compared in
-/// constant time.
-pub struct Hooks(BTreeMap<String, blake3::Hash>);
+/// The sources that may ping.
+pub struct Hooks(BTreeMap<String, Hook>);
+
+/// What a ping must carry; secrets are compared by their digests, in constant time.
+enum Hook {
+    Okta(blake3::Hash),
+    Graph(sources::Hook, blake3::Hash),
+}
 
 impl Hooks {
-    pub fn of(settings: &Settings) -> Result<Hooks, SecretError> {
+    pub fn of(settings: &Settings, store: &Store) -> Result<Hooks, ServeError> {
         let mut hooks = BTreeMap::new();
         for (name, source) in &settings.sources {
-            let SourceKind::Okta(okta) = &source.kind else {
-                continue;
+            let hook = match &source.kind {
+                SourceKind::Okta(okta) => match &okta.hook_secret {
+                    Some(secret) => Hook::Okta(blake3::hash(secret.read()?.expose().as_bytes())),
+                    None => continue,
+                },
+                SourceKind::Graph(graph) => match &settings.server.public_url {
+                    Some(public) if graph.notifications => {
+                        let secret = subscriptions::secret(store, name.as_str())?;
+                        let digest = blake3::hash(secret.as_bytes());
+                        let url = address(public, name.as_str());
+                        Hook::Graph(sources::Hook { url, secret }, digest)
+                    }
+                    _ => continue,
+                },
             };
-            if let Some(secret) = &okta.hook_secret {
-                let digest = blake3::hash(secret.read()?.expose().as_bytes());
-                hooks.insert(name.to_string(), digest);
-            }
+            hooks.insert(name.to_string(), hook);
         }
         Ok(Hooks(hooks))
     }
 
-    fn of_source(&self, source: &str) -> Result<blake3::Hash, Problem> {
-        let hook = self.0.get(source).copied();
-        hook.ok_or_else(|| {
-            Problem::not_there("no source of this name has a 'hook_secret', so it has no hook")
-        })
+    /// Where word of changes is to be sent, for each source that is to be told.
+    fn to_subscribe(&self) -> BTreeMap<String, sources::Hook> {
+        let hooks = self.0.iter().filter_map(|(name, hook)| match hook {
+            Hook::Graph(hook, _) => Some((name.clone(), hook.clone())),
+            Hook::Okta(_) => None,
+        });
+        hooks.collect()
     }
 }
 
-pub fn okta() -> MethodRouter<Shared> {
-    get(verify).post(ping)
+/// Where Graph reaches the hook of a source, below any path that a proxy strips.
+fn address(public: &Url, source: &str) -> Url {
+    let mut url = public.clone();
+    let path = public.path().trim_end_matches('/');
+    url.set_path(&format!("{path}/hooks/graph/{source}"));
+    url
 }
 
-/// Answers the request that Okta sends once, when the hook is verified.
-async fn verify(
-    State(shared): State<Shared>,
-    Path(source): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Problem> {
-    shared.access().hooks.of_source(&source)?;
-    let challenge = headers.get(CHALLENGE).and_then(|text| text.to_str().ok());
-    match challenge.filter(|text| text.len() <= CHALLENGE_BYTES) {
-        Some(challenge) => Ok(Json(json!({ "verification": challenge }))),
-        None => Err(Problem::new(
+/// Takes in what was posted, or says what is wrong with it.
+async fn body(body: Body) -> Result<Bytes, Problem> {
+    let body = axum::body::to_bytes(body, BODY_BYTES);
+    match tokio::time::timeout(PING_WAIT, body).await {
+        Ok(Ok(body)) => Ok(body),
+        _ => Err(Problem::new(
             StatusCode::BAD_REQUEST,
-            "this is for Okta's verification, and the request has no usable challenge",
+            "the body is too large, too slow, or broken off",
         )),
     }
 }
 
-/// Takes a ping.
-async fn ping(
-    State(shared): State<Shared>,
-    Path(source): Path<String>,
-    request: Request,
-) -> Result<StatusCode, Problem> {
-    let secret = shared.access().hooks.of_source(&source)?;
-    let sent = request.headers().get(AUTHORIZATION);
-    if sent.map(|value| blake3::hash(value.as_bytes())) != Some(secret) {
-        shared.metrics.ping(&source, "forged");
-        return Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "the Authorization header is not this source's 'hook_secret'",
-        ));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hook_is_below_the_path_of_the_public_url() {
+        for (public, expected) in [
+            ("https://a.test", "https://a.test/hooks/graph/entra"),
+            ("https://a.test/r/", "https://a.test/r/hooks/graph/entra"),
+        ] {
+            let url = address(&public.parse().unwrap(), "entra");
+            assert_eq!(url.as_str(), expected);
+        }
     }
-    // Nothing in the body is used; it is taken so that the connection can go on.
-    let body = axum::body::to_bytes(request.into_body(), BODY_BYTES);
-    if !matches!(tokio::time::timeout(PING_WAIT, body).await, Ok(Ok(_))) {
-        shared.metrics.ping(&source, "broken");
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "the body is too large, too slow, or broken off",
-        ));
-    }
-    let result = shared.pings.take(&source, &shared.conductor);
-    shared.metrics.ping(&source, result);
-    Ok(StatusCode::NO_CONTENT)
 }

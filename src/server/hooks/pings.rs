@@ -1,5 +1,8 @@
 //! Many pings are few runs: the first asks for a run shortly, and those that come until then
 //! are answered by it. However many come, a source is asked every few seconds at most.
+//!
+//! A ping can be quicker than what it speaks of: services show a change in their lists some
+//! seconds after they sent word of it. So the last run is followed by a second look.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +18,9 @@ const GATHER: Duration = Duration::from_millis(500);
 
 /// The least time between two runs that pings ask for. A flood costs no more than this.
 const APART: Duration = Duration::from_secs(3);
+
+/// How long after a run that a ping asked for the second look comes.
+const SECOND_LOOK: Duration = Duration::from_secs(10);
 
 /// When each source's latest run was due that a ping asked for.
 #[derive(Default)]
@@ -37,19 +43,33 @@ impl Pings {
             }
         };
         let (source, conductor) = (source.to_owned(), conductor.clone());
+        let due_of = self.0.clone();
         tokio::spawn(async move {
             tokio::time::sleep_until(due).await;
-            let asked = Asked {
-                sources: vec![source.clone()],
-                ..Asked::default()
+            ask(&source, &conductor);
+            tokio::time::sleep(SECOND_LOOK).await;
+            // A later ping has a second look of its own.
+            let latest = {
+                let due_of = due_of.lock().unwrap_or_else(PoisonError::into_inner);
+                due_of.get(&source).copied()
             };
-            // The run goes on without its ticket. One that is refused is made up for by the
-            // schedule.
-            if let Err(busy) = conductor.ask(asked, Intent::Apply) {
-                tracing::warn!(source.name = %source, "a ping of {source} led to no run: {busy}");
+            if latest == Some(due) {
+                ask(&source, &conductor);
             }
         });
         "taken"
+    }
+}
+
+/// Asks for a run, which goes on without its ticket. One that is refused is made up for by the
+/// schedule.
+fn ask(source: &str, conductor: &Conductor) {
+    let asked = Asked {
+        sources: vec![source.to_owned()],
+        ..Asked::default()
+    };
+    if let Err(busy) = conductor.ask(asked, Intent::Apply) {
+        tracing::warn!(source.name = %source, "a ping of {source} led to no run: {busy}");
     }
 }
 
