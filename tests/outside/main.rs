@@ -23,4 +23,5 @@ mod hooks;
 mod http;
 mod kinds;
 mod sign_in;
+mod tell;
 mod throttle;

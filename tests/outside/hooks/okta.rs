@@ -1,8 +1,9 @@
-//! Okta's event hooks: a ping makes the daemon look, and nothing else does in these tests.
+//! Okta's event hooks.
 
 use futures::stream::{self, StreamExt};
 use serde_json::json;
 
+use super::{arrives, metrics, runs};
 use crate::served::{Served, TOKEN};
 use crate::settings::{Portal, Settings, Source};
 use crate::world::World;
@@ -24,17 +25,9 @@ fn served() -> (World, Served) {
     (world, served)
 }
 
-fn runs(served: &Served) -> usize {
-    served.pages("/api/v1/runs", 1000, "before").len()
-}
-
 fn ping(served: &Served) -> reqwest::RequestBuilder {
     let request = served.request("POST", HOOK).header("authorization", TOKEN);
     request.json(&json!({ "data": { "events": [] } }))
-}
-
-fn metrics(served: &Served) -> String {
-    served.send(served.request("GET", "/metrics")).text
 }
 
 #[test]
@@ -85,8 +78,5 @@ fn a_change_arrives_by_a_ping_alone() {
     let body = json!({ "profile": { "title": "Onwards" } });
     world.control("PATCH", &path, body);
     served.send(ping(&served)).is(204);
-    served.wait_for("the change", |served| {
-        let accounts = served.get("/api/v1/portals/store/accounts?limit=1000");
-        accounts.text.contains("Onwards").then_some(())
-    });
+    arrives(&served, "Onwards");
 }
