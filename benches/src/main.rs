@@ -2,14 +2,17 @@
 //!
 //! The floor is a bare client that downloads the fewest pages that hold the same facts,
 //! decodes them and forgets them. `floor.rs` is that client; `child.rs` starts a program and
-//! says what it used; `scenario.rs` holds what is measured and in which order. `soak/` does
-//! not measure: it disturbs.
+//! says what it used; `scenario.rs` holds what is measured and in which order. `latency.rs`
+//! and `idle.rs` watch the daemon. `soak/` does not measure: it disturbs.
 //!
 //! Every program that is measured is a process of its own, the floor too, and so is the
 //! simulator. Nothing here is measured from within.
 
 mod child;
+mod daemon;
 mod floor;
+mod idle;
+mod latency;
 mod rosterd;
 mod scenario;
 mod sim;
@@ -39,6 +42,10 @@ enum Command {
     Soak(Soak),
     /// The same for the daemon, by its own schedules, with signals as well.
     SoakDaemon(Soak),
+    /// How long a change takes to the portal, with notifications and by polling.
+    Latency(Latency),
+    /// What the daemon costs while there is nothing to do.
+    Idle(Idle),
     /// Downloads what a full run needs, and forgets it.
     Floor {
         vendor: Vendor,
@@ -134,12 +141,44 @@ pub struct Soak {
     place: Place,
 }
 
+#[derive(clap::Args)]
+pub struct Latency {
+    /// How many changes, one after the other, in each of the two ways.
+    #[arg(long, default_value_t = 20)]
+    changes: usize,
+    /// Of the tenant.
+    #[arg(long, default_value_t = 1_000)]
+    users: u64,
+    /// When polling.
+    #[arg(long, default_value = "2s")]
+    schedule: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(clap::Args)]
+pub struct Idle {
+    /// How long it is watched.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Of the tenant.
+    #[arg(long, default_value_t = 10_000)]
+    users: u64,
+    /// When changes are fetched.
+    #[arg(long, default_value = "5m")]
+    schedule: String,
+    #[command(flatten)]
+    place: Place,
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(run) => scenario::run(run).await,
         Command::Soak(soak) => soak::commands::run(soak).await,
         Command::SoakDaemon(soak) => soak::daemon::run(soak).await,
+        Command::Latency(latency) => latency::run(latency).await,
+        Command::Idle(idle) => idle::run(idle).await,
         Command::Floor {
             vendor: Vendor::Graph,
             api,

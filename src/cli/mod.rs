@@ -25,7 +25,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Loaded, SettingsErrors};
+use crate::config::{Loaded, SecretError, SettingsErrors, WebhookError};
 use crate::telemetry;
 
 /// The argument that names them.
@@ -180,7 +180,7 @@ pub async fn run() -> ExitCode {
             let settings = error.downcast_ref::<SettingsErrors>().is_some()
                 || error
                     .chain()
-                    .any(|cause| cause.is::<crate::config::SecretError>())
+                    .any(|cause| cause.is::<SecretError>() || cause.is::<WebhookError>())
                 || error.is::<Usage>();
             ExitCode::from(if settings {
                 Exit::Settings as u8

@@ -15,6 +15,7 @@ use super::keys::{Found, Kind, find};
 use super::layer::{Layer, Origins};
 use super::log::Log;
 use super::node;
+use super::notify::Notify;
 use super::portals::Portal;
 use super::problems::{Origin, Problems, SettingsErrors};
 use super::retention::Retention;
@@ -195,6 +196,7 @@ fn typed(merged: &Merged, problems: &mut Problems) -> Option<Settings> {
     let log = single(merged, problems, "log", Log::read);
     let history = single(merged, problems, "history", Retention::read);
     let audit = single(merged, problems, "audit", Retention::read);
+    let notify = single(merged, problems, "notify", Notify::read);
     let safety = single(merged, problems, "safety", Safety::read);
     let sources = named(merged, problems, "sources", Source::read);
     let targets = named(merged, problems, "targets", Target::read);
@@ -205,6 +207,7 @@ fn typed(merged: &Merged, problems: &mut Problems) -> Option<Settings> {
         log: log?,
         history: history?,
         audit: audit?,
+        notify: notify?,
         safety: safety?,
         sources,
         targets,

@@ -26,6 +26,7 @@ mod log;
 mod mapping;
 mod names;
 mod node;
+mod notify;
 mod portals;
 mod problems;
 mod retention;
@@ -51,6 +52,7 @@ pub use load::{FURTHER_FILES, Loaded, MAIN_FILE, load, parse, parse_layers};
 pub use log::{Log, LogFormat, LogLevel};
 pub use mapping::{Mapping, Template, template_environment};
 pub use names::{PortalName, SourceName, TargetName};
+pub use notify::{Notify, WebhookError, webhook};
 pub use portals::{MatchOn, OnCreate, OnDeactivate, Portal, PortalKind, Role, RoleUpdates};
 pub use problems::{Origin, SettingsError, SettingsErrors};
 pub use retention::Retention;
@@ -79,6 +81,8 @@ pub struct Settings {
     pub history: Retention,
     /// How long the audit log is kept.
     pub audit: Retention,
+    /// Who is told when something needs an eye.
+    pub notify: Notify,
     /// What holds a plan.
     pub safety: Safety,
     /// Where people come from.

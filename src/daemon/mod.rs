@@ -8,6 +8,7 @@ mod aftermath;
 mod schedule;
 mod service_manager;
 mod signals;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
@@ -32,6 +33,7 @@ use crate::sync::{Conductor, Finished, Intent, RunError, Sync};
 use aftermath::Aftermath;
 use schedule::{News, Timetable};
 use signals::{Signals, Told};
+use tell::{OutletError, Outlets, keep_telling};
 
 /// The longest sleep: a clock that is set is noticed within it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
@@ -50,6 +52,8 @@ pub enum DaemonError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    #[error(transparent)]
+    Outlet(#[from] OutletError),
 }
 
 /// Runs until it is told to stop. `files` are the settings files that were named, to be read
@@ -57,6 +61,7 @@ pub enum DaemonError {
 pub async fn run(loaded: &Loaded, files: Vec<PathBuf>, sync: Arc<Sync>) -> Result<(), DaemonError> {
     let mut signals = Signals::listen().map_err(DaemonError::Signals)?;
     let state = loaded.settings.state.path.clone();
+    let outlets = watch::Sender::new(Arc::new(Outlets::open(&loaded.settings.notify)?));
     let timetable = Timetable::new(
         pulls(&loaded.settings),
         &states(&sync, &loaded.settings)?,
@@ -67,12 +72,14 @@ pub async fn run(loaded: &Loaded, files: Vec<PathBuf>, sync: Arc<Sync>) -> Resul
     let conductor = Conductor::new(sync);
     let server = serve(loaded, &conductor, &board).await?;
     let control = Control::open(&state, conductor.clone(), board.clone())?;
+    let telling = tokio::spawn(keep_telling(conductor.clone(), outlets.subscribe()));
     let mut daemon = Daemon {
         runs: conductor.watch_runs(),
         conductor,
         timetable,
         board,
         server: server.reload(),
+        outlets,
         listen: loaded.settings.server.listen,
         files,
         state,
@@ -86,6 +93,7 @@ pub async fn run(loaded: &Loaded, files: Vec<PathBuf>, sync: Arc<Sync>) -> Resul
     daemon.stay_up(&mut signals).await;
     service_manager::stopping();
     tracing::info!("stopping");
+    telling.abort();
     drop(no_more_requests);
     daemon.end(control, serving).await;
     Ok(())
@@ -97,6 +105,7 @@ struct Daemon {
     timetable: Timetable,
     board: Arc<Board>,
     server: Reload,
+    outlets: watch::Sender<Arc<Outlets>>,
     /// Where the server listens, which no reload can change.
     listen: SocketAddr,
     files: Vec<PathBuf>,
@@ -248,11 +257,14 @@ impl Daemon {
         }
         let store = self.conductor.sync().store.clone();
         let sync = app::open_over(store, &loaded)?;
-        self.server.reload(&loaded.settings.server)?;
+        let outlets = Outlets::open(&loaded.settings.notify)?;
+        self.server.reload(&loaded.settings)?;
+        self.outlets.send_replace(Arc::new(outlets));
         if loaded.settings.server.listen != self.listen {
             tracing::warn!("server.listen changes when the daemon is restarted");
         }
         self.conductor.swap(sync);
+        self.server.in_force();
         self.timetable.reload(pulls(&loaded.settings), clock::now());
         self.board.settings.send_replace(loaded.fingerprint());
         Ok(())
@@ -283,7 +295,7 @@ async fn serve(
 ) -> Result<Server, ServeError> {
     let board = board.clone();
     let next_run: NextRun = Arc::new(move |source| board.planned.borrow().get(source).copied());
-    Server::bind(&loaded.settings.server, conductor.clone(), next_run).await
+    Server::bind(&loaded.settings, conductor.clone(), next_run).await
 }
 
 /// How each source is pulled.

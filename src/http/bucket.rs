@@ -83,6 +83,32 @@ impl Bucket {
         }
     }
 
+    /// The part of our share that is used up in the window that goes on; None where no limit is
+    /// known.
+    pub fn used(&self, now: Instant, pacing: Pacing) -> Option<f64> {
+        match pacing {
+            Pacing::None => None,
+            Pacing::ResourceUnits { share } => {
+                let goes_on = now < self.window? + UNIT_WINDOW;
+                Some(if goes_on {
+                    self.used / (UNITS * share)
+                } else {
+                    0.0
+                })
+            }
+            Pacing::Remaining { share } if self.limit > 0.0 => {
+                let goes_on = self.resets.is_some_and(|resets| now < resets);
+                let taken = (self.limit - self.remaining).max(0.0);
+                Some(if goes_on {
+                    taken / (self.limit * share)
+                } else {
+                    0.0
+                })
+            }
+            Pacing::Remaining { .. } => None,
+        }
+    }
+
     pub fn sent(&mut self, now: Instant) {
         self.used += 1.0;
         self.remaining -= 1.0;

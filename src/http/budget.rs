@@ -30,6 +30,16 @@ pub enum Pacing {
     Remaining { share: f64 },
 }
 
+/// How near a source is to what its service allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Load {
+    /// Answers so far that asked to come back later (429).
+    pub throttled: u64,
+    /// The part of our share of the limit that is used up, of the fullest bucket: 1 and more
+    /// is all of it. None where the service says nothing of limits.
+    pub used: Option<f64>,
+}
+
 /// Answers without a 429 after which one more request may be in flight again.
 const CALM: u32 = 20;
 
@@ -45,6 +55,7 @@ struct State {
     /// At most this many at once: halved by a 429, slowly given back.
     allowed: usize,
     calm: u32,
+    throttled: u64,
     buckets: HashMap<&'static str, Bucket>,
 }
 
@@ -77,6 +88,7 @@ impl Budget {
                 in_flight: 0,
                 allowed: concurrency,
                 calm: 0,
+                throttled: 0,
                 buckets: HashMap::new(),
             }),
             freed: Notify::new(),
@@ -166,6 +178,7 @@ impl Budget {
             }
             return asked;
         }
+        state.throttled += 1;
         // Answers to requests that were in flight together are one event: halve once.
         if !state.entry(bucket).is_closed(now) {
             state.allowed = (state.allowed / 2).max(1);
@@ -175,6 +188,20 @@ impl Budget {
         let pause = asked.unwrap_or_else(|| entry.pause_unnamed(now, headers));
         entry.close(now, pause);
         Some(pause)
+    }
+
+    pub fn load(&self) -> Load {
+        self.load_at(Instant::now())
+    }
+
+    fn load_at(&self, now: Instant) -> Load {
+        let state = self.lock();
+        let buckets = state.buckets.values();
+        let used = buckets.filter_map(|bucket| bucket.used(now, self.pacing));
+        Load {
+            throttled: state.throttled,
+            used: used.reduce(f64::max),
+        }
     }
 
     /// Whether a request may leave now. [`Verdict::Go`] counts it as sent.

@@ -11,7 +11,7 @@ use reqwest::{Certificate, Client, Request, StatusCode, redirect};
 use tokio::time::Instant;
 use tracing::debug;
 
-use super::budget::{Budget, Pacing};
+use super::budget::{Budget, Load, Pacing};
 use super::error::{HttpError, StatusError};
 use super::page::host_of;
 use super::retry::{Policy, backoff};
@@ -144,6 +144,11 @@ impl Http {
     /// Requests sent so far, every retry counted.
     pub fn requests(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
+    }
+
+    /// How near all that is sent is to what the service allows.
+    pub fn load(&self) -> Load {
+        self.budget.load()
     }
 
     /// Sends `request` until `decode` can read a 2xx answer, or until there is a reason to

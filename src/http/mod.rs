@@ -17,7 +17,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-pub use budget::{Budget, Pacing};
+pub use budget::{Budget, Load, Pacing};
 pub use client::{Call, Http, Options, Response, Signer, set_authorization};
 pub use error::{HttpError, StatusError};
 pub use page::{Chain, host_of, same_origin};

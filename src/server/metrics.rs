@@ -59,6 +59,14 @@ impl Metrics {
                 "rosterd_http_requests_total",
                 "Requests by route and status."
             );
+            describe_counter!(
+                "rosterd_pings_total",
+                "Pings of sources by what became of them."
+            );
+            describe_gauge!(
+                "rosterd_source_subscribed",
+                "Whether the source's service sends word of changes, where it was asked to."
+            );
             describe_histogram!(
                 "rosterd_http_request_duration_seconds",
                 Unit::Seconds,
@@ -86,6 +94,22 @@ impl Metrics {
             .increment(1);
             histogram!("rosterd_http_request_duration_seconds", "route" => route)
                 .record(took.as_secs_f64());
+        });
+    }
+
+    /// Counts a ping of a source that the settings know.
+    pub fn ping(&self, source: &str, result: &'static str) {
+        let source = source.to_owned();
+        with_local_recorder(&self.0, || {
+            counter!("rosterd_pings_total", "source" => source, "result" => result).increment(1);
+        });
+    }
+
+    /// Notes whether the service of a source was last found to send word of changes.
+    pub fn subscribed(&self, source: &str, is: bool) {
+        let source = source.to_owned();
+        with_local_recorder(&self.0, || {
+            gauge!("rosterd_source_subscribed", "source" => source).set(f64::from(u8::from(is)));
         });
     }
 
@@ -204,6 +228,14 @@ fn standing(sync: &Sync) -> Result<String, Problem> {
         describe_gauge!("rosterd_source_users", "Users that the source has.");
         describe_gauge!("rosterd_source_groups", "Groups that the source has.");
         describe_counter!("rosterd_source_requests_total", "Requests to the source.");
+        describe_counter!(
+            "rosterd_source_throttled_total",
+            "Answers of the source that asked to come back later."
+        );
+        describe_gauge!(
+            "rosterd_source_rate_budget_used_ratio",
+            "The part of rosterd's share of the rate limit that is used up."
+        );
         describe_gauge!("rosterd_quarantined", "Records that could not be read.");
         describe_gauge!(
             "rosterd_owed",
@@ -232,6 +264,12 @@ fn standing(sync: &Sync) -> Result<String, Problem> {
         for (name, source) in &sync.sources {
             counter!("rosterd_source_requests_total", "source" => name.clone())
                 .absolute(source.requests());
+            let load = source.load();
+            counter!("rosterd_source_throttled_total", "source" => name.clone())
+                .absolute(load.throttled);
+            if let Some(used) = load.used {
+                gauge!("rosterd_source_rate_budget_used_ratio", "source" => name.clone()).set(used);
+            }
         }
         for (name, count) in quarantined {
             gauge!("rosterd_quarantined", "source" => name).set(count as f64);

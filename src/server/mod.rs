@@ -3,13 +3,15 @@
 //! [`Server::bind`] takes the port and reads what has to be read, so that what is wrong is
 //! said before anything runs; [`Server::serve`] answers until it is told to stop. `listen` is
 //! about connections, `access` about every request, `door` about who may come in; the routes
-//! are in `api`, `console`, `health` and `metrics`. Nothing here runs a run: it asks the conductor.
+//! are in `api`, `hooks`, `console`, `health` and `metrics`. Nothing here runs a run: it asks the
+//! conductor.
 
 mod access;
 mod api;
 mod console;
 mod door;
 mod health;
+mod hooks;
 mod input;
 mod listen;
 mod metrics;
@@ -34,6 +36,7 @@ use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config;
+use crate::store::{Store, StoreError};
 use crate::sync::Conductor;
 use door::Door;
 
@@ -57,6 +60,8 @@ pub enum ServeError {
     /// The secret's error stays in the chain: it is told by its type.
     #[error("{0}")]
     Secret(#[from] config::SecretError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// A server that has its port.
@@ -75,20 +80,24 @@ struct Inner {
     access: RwLock<Arc<Access>>,
     recent: recent::Recent,
     metrics: metrics::Metrics,
+    pings: hooks::Pings,
+    nudge: hooks::Nudge,
     sessions: console::Sessions,
 }
 
 /// What a reload exchanges.
 struct Access {
     door: Door,
+    hooks: hooks::Hooks,
     tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 impl Access {
-    fn read(settings: &config::Server) -> Result<Arc<Access>, ServeError> {
-        let tls = settings.tls.as_ref().map(tls::load).transpose()?;
-        let door = Door::of(settings)?;
-        Ok(Arc::new(Access { door, tls }))
+    fn read(settings: &config::Settings, store: &Store) -> Result<Arc<Access>, ServeError> {
+        let tls = settings.server.tls.as_ref().map(tls::load).transpose()?;
+        let door = Door::of(&settings.server)?;
+        let hooks = hooks::Hooks::of(settings, store)?;
+        Ok(Arc::new(Access { door, hooks, tls }))
     }
 }
 
@@ -112,10 +121,10 @@ impl Inner {
 pub struct Reload(Shared);
 
 impl Reload {
-    /// Reads the token and the certificate anew. If either cannot be read, the old ones stay.
+    /// Reads the secrets and the certificate anew. If one cannot be read, the old ones stay.
     /// The address stays what it was.
-    pub fn reload(&self, settings: &config::Server) -> Result<(), ServeError> {
-        let access = Access::read(settings)?;
+    pub fn reload(&self, settings: &config::Settings) -> Result<(), ServeError> {
+        let access = Access::read(settings, &self.0.conductor.sync().store)?;
         let mut place = self
             .0
             .access
@@ -124,17 +133,22 @@ impl Reload {
         *place = access;
         Ok(())
     }
+
+    /// Says that the settings are in force everywhere: the subscriptions are looked at anew.
+    pub fn in_force(&self) {
+        self.0.nudge.look();
+    }
 }
 
 impl Server {
     /// Takes the port, and reads the token and the certificate.
     pub async fn bind(
-        settings: &config::Server,
+        settings: &config::Settings,
         conductor: Conductor,
         next_run: NextRun,
     ) -> Result<Server, ServeError> {
-        let access = Access::read(settings)?;
-        let address = settings.listen;
+        let access = Access::read(settings, &conductor.sync().store)?;
+        let address = settings.server.listen;
         let listener = TcpListener::bind(address)
             .await
             .map_err(|cause| ServeError::Bind {
@@ -161,6 +175,8 @@ impl Server {
             access: RwLock::new(access),
             recent: recent::Recent::default(),
             metrics: metrics::Metrics::new(),
+            pings: hooks::Pings::default(),
+            nudge: hooks::Nudge::default(),
             sessions: console::Sessions::default(),
         }));
         Ok(Server { listener, shared })
@@ -185,9 +201,11 @@ impl Server {
             tracing::warn!("no 'server.admin_token' is set: the API stays closed");
         }
         let counting = tokio::spawn(metrics::count_runs(shared.clone()));
+        let subscribing = tokio::spawn(hooks::keep_subscriptions(shared.clone()));
         let routes = routes(shared.clone());
         listen::serve(listener, shared, routes, stop).await;
         counting.abort();
+        subscribing.abort();
     }
 }
 
@@ -197,6 +215,8 @@ fn routes(shared: Shared) -> Router {
         .method_not_allowed_fallback(problem::no_method)
         .layer(from_fn_with_state(shared.clone(), door::api));
     let open = Router::new()
+        .route("/hooks/graph/{source}", hooks::graph())
+        .route("/hooks/okta/{source}", hooks::okta())
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))

@@ -4,6 +4,7 @@
 //! [`Change`]. A round is whole or it is an error: half a picture would look like leavers.
 
 pub mod graph;
+mod notify;
 pub mod okta;
 
 use std::collections::BTreeSet;
@@ -13,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::directory::{Change, Collection, Cursor, GroupId, Member, User, UserId};
+use crate::http::Load;
+
+pub use notify::{Hook, Notifier, Subscribed};
 
 /// What a round is to read.
 #[derive(Clone, Debug)]
@@ -96,4 +100,14 @@ pub trait Source: Send + Sync {
 
     /// Requests sent since this source was opened.
     fn requests(&self) -> u64;
+
+    /// How near this source is to what its service allows.
+    fn load(&self) -> Load {
+        Load::default()
+    }
+
+    /// How its service is asked to send word of changes; None where it cannot be.
+    fn notifier(&self) -> Option<&dyn Notifier> {
+        None
+    }
 }

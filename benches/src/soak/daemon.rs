@@ -3,16 +3,16 @@
 //! compared with a store that was just filled. The second half is one long life, in which its
 //! memory must stay flat and no file descriptor may be lost.
 
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::ensure;
 use serde_json::Value;
 
 use super::agreement::{compare, settled};
 use super::company::{Chance, People, company, faults};
 use super::with_state;
 use crate::Soak;
+use crate::daemon::{Daemon, Reading};
 use crate::rosterd::Rosterd;
 use crate::sim::Simulator;
 
@@ -21,9 +21,6 @@ const STORM: Duration = Duration::from_secs(8);
 
 /// How often something happens in a storm.
 const BEAT: Duration = Duration::from_millis(100);
-
-/// How long a start may take, after a kill too.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the slope of the memory is told by: an hour as the schedules see it, which are about six
 /// times as quick as anybody's.
@@ -52,14 +49,14 @@ pub async fn run(soak: Soak) -> anyhow::Result<()> {
     let fresh = with_state(&bin, &soak, work.join("fresh"));
     let mut chance = Chance(soak.seed);
     let mut count = Counts::default();
-    let mut daemon = Daemon::start(&long, &sim)?;
+    let mut daemon = Daemon::start(&long, &sim, QUICK).await?;
     let mut seen = Vec::new();
     let began = Instant::now();
     let until = Duration::from_secs(soak.seconds);
     while began.elapsed() < until {
         let may_kill = began.elapsed() < until / 2;
-        storm(
-            &mut daemon,
+        daemon = storm(
+            daemon,
             &long,
             &sim,
             &mut people,
@@ -74,14 +71,13 @@ pub async fn run(soak: Soak) -> anyhow::Result<()> {
         settled(&fresh, &sim)?;
         compare(&long, &fresh, &sim)?;
         count.compared += 1;
-        let look = daemon.look()?;
+        let look = daemon.reading()?;
         eprintln!("{:>5} s  {count:?}  {look:?}", began.elapsed().as_secs());
         if !may_kill {
             seen.push((began.elapsed(), look));
         }
     }
-    let ended = daemon.end()?;
-    ensure!(ended.success(), "SIGTERM ended it with {ended}");
+    daemon.stop()?;
     let Counts {
         changes,
         signals,
@@ -96,14 +92,14 @@ pub async fn run(soak: Soak) -> anyhow::Result<()> {
 }
 
 async fn storm(
-    daemon: &mut Daemon,
+    mut daemon: Daemon,
     long: &Rosterd<'_>,
     sim: &Simulator,
     people: &mut People,
     chance: &mut Chance,
     count: &mut Counts,
     may_kill: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Daemon> {
     let began = Instant::now();
     while began.elapsed() < STORM {
         count.changes += people.change(sim, chance).await?;
@@ -121,7 +117,7 @@ async fn storm(
             }
             9 if may_kill => {
                 daemon.kill()?;
-                *daemon = Daemon::start(long, sim)?;
+                daemon = Daemon::start(long, sim, QUICK).await?;
                 count.kills += 1;
                 continue;
             }
@@ -129,94 +125,20 @@ async fn storm(
         }
         tokio::time::sleep(BEAT).await;
     }
-    Ok(())
+    Ok(daemon)
 }
 
-/// `rosterd run`, and what the kernel says of it.
-struct Daemon {
-    process: Child,
-}
-
-/// What a look at the process shows.
-#[derive(Clone, Copy, Debug)]
-struct Look {
-    rss_kib: u64,
-    files: usize,
-}
-
-impl Daemon {
-    /// Starts it and waits until it answers.
-    fn start(rosterd: &Rosterd<'_>, sim: &Simulator) -> anyhow::Result<Daemon> {
-        let mut command = rosterd.command(sim, &["run"]);
-        for source in ["ENTRA", "OKTA"] {
-            command.env(format!("ROSTERD__SOURCES__{source}__SCHEDULE"), "2s");
-            command.env(format!("ROSTERD__SOURCES__{source}__FULL_SCHEDULE"), "15s");
-        }
-        command.env("ROSTERD__SERVER__LISTEN", "127.0.0.1:0");
-        command.env("ROSTERD__HISTORY__MAX_SIZE", "10MiB");
-        let folder = rosterd.state.with_extension("run");
-        std::fs::create_dir_all(&folder)?;
-        command.env("RUNTIME_DIRECTORY", &folder);
-        let process = command.stdout(Stdio::null()).spawn()?;
-        let daemon = Daemon { process };
-        let began = Instant::now();
-        // Only the daemon answers on its socket; a command of its own would keep it out.
-        let socket = folder.join("control.sock");
-        while std::os::unix::net::UnixStream::connect(&socket).is_err() {
-            ensure!(began.elapsed() < PATIENCE, "the daemon does not answer");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Ok(daemon)
-    }
-
-    fn signal(&self, signal: libc::c_int) -> anyhow::Result<()> {
-        let pid = libc::pid_t::try_from(self.process.id())?;
-        // SAFETY: a plain system call; the process is a child that was not waited for.
-        ensure!(
-            unsafe { libc::kill(pid, signal) } == 0,
-            "it cannot be signalled"
-        );
-        Ok(())
-    }
-
-    fn kill(&mut self) -> anyhow::Result<()> {
-        if let Some(status) = self.process.try_wait()? {
-            bail!("the daemon ended by itself with {status}");
-        }
-        self.process.kill()?;
-        self.process.wait()?;
-        Ok(())
-    }
-
-    fn end(mut self) -> anyhow::Result<std::process::ExitStatus> {
-        self.signal(libc::SIGTERM)?;
-        Ok(self.process.wait()?)
-    }
-
-    fn look(&mut self) -> anyhow::Result<Look> {
-        if let Some(status) = self.process.try_wait()? {
-            bail!("the daemon ended by itself with {status}");
-        }
-        let about = format!("/proc/{}", self.process.id());
-        let status = std::fs::read_to_string(format!("{about}/status"))?;
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let rss = rss.and_then(|rss| rss.trim().strip_suffix(" kB"));
-        Ok(Look {
-            rss_kib: rss.context("VmRSS")?.trim().parse()?,
-            files: std::fs::read_dir(format!("{about}/fd"))?.count(),
-        })
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+/// The settings that make an hour short.
+const QUICK: &[(&str, &str)] = &[
+    ("ROSTERD__SOURCES__ENTRA__SCHEDULE", "2s"),
+    ("ROSTERD__SOURCES__ENTRA__FULL_SCHEDULE", "15s"),
+    ("ROSTERD__SOURCES__OKTA__SCHEDULE", "2s"),
+    ("ROSTERD__SOURCES__OKTA__FULL_SCHEDULE", "15s"),
+    ("ROSTERD__HISTORY__MAX_SIZE", "10MiB"),
+];
 
 /// Whether the long life was flat: the first third of it is the warming up.
-fn judge(seen: &[(Duration, Look)]) -> anyhow::Result<()> {
+fn judge(seen: &[(Duration, Reading)]) -> anyhow::Result<()> {
     let warm = &seen[seen.len() / 3..];
     let (Some(first), Some(last)) = (warm.first(), warm.last()) else {
         println!("too short for a word on memory and files");

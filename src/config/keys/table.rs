@@ -42,6 +42,10 @@ keys! {
     "audit.keep" Duration = "400d", "How long the lines of the audit log are kept.";
     "audit.max_size" Size = "1GiB", "Most disk the audit log may take; the oldest lines go first.";
 
+    "notify.url" Secret = optional, "Webhook that is told when something needs an eye; it is a secret, as such addresses are.";
+    "notify.command" Texts = [], "Program that is told, with its arguments: a message is on its standard input, as JSON.";
+    "notify.overdue_after" Duration = "24h", "How old the last complete sync of a source may be.";
+
     "sources.NAME.kind" Word(SourceWord::WORDS) = required, "Where people come from: Entra ID, Okta, or a client that pushes SCIM.";
     "sources.NAME.tenant" [graph] Text = required, "Tenant id, or one of its domains.";
     "sources.NAME.client_id" [graph okta] Text = optional, "Id of the application rosterd signs in as.";

@@ -125,3 +125,28 @@ fn graph_slows_down_only_near_its_limit() {
         Verdict::At(_)
     ));
 }
+
+#[test]
+fn what_is_used_of_our_share_is_known_while_the_window_goes_on() {
+    let now = Instant::now();
+    let graph = Budget::new(4, Pacing::ResourceUnits { share: 0.5 });
+    assert_eq!(graph.load_at(now), Load::default());
+    assert_eq!(pass(&graph, "", now), Verdict::Go);
+    let units = headers(&[("x-ms-resource-unit", "400")]);
+    graph.observe_at("", StatusCode::OK, &units, now);
+    graph.observe_at("", SLOW, &headers(&[("retry-after", "1")]), now);
+    let load = graph.load_at(now);
+    assert_eq!((load.throttled, load.used), (1, Some(0.1)));
+    assert_eq!(graph.load_at(now + UNIT_WINDOW).used, Some(0.0));
+
+    let okta = Budget::new(4, Pacing::Remaining { share: 0.5 });
+    for (bucket, remaining) in [("users", "90"), ("groups", "60")] {
+        let left = [
+            ("x-rate-limit-limit", "100"),
+            ("x-rate-limit-remaining", remaining),
+        ];
+        okta.observe_at(bucket, StatusCode::OK, &headers(&left), now);
+    }
+    assert_eq!(okta.load_at(now).used, Some(0.8));
+    assert_eq!(okta.load_at(now + seconds(61)).used, Some(0.0));
+}

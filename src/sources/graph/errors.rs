@@ -64,7 +64,7 @@ impl GraphError {
             .any(|have| have.eq_ignore_ascii_case(code))
     }
 
-    fn brief(&self) -> String {
+    pub fn brief(&self) -> String {
         match (self.codes.first(), self.message.as_str()) {
             (None, "") => "without a reason".into(),
             (None, message) => message.into(),

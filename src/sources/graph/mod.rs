@@ -2,7 +2,8 @@
 //!
 //! `full` reads everything, `delta` what changed, `lookup` what is named. `wire` is what
 //! Graph sends, `convert` what it means in the model's words, `client` how a request gets
-//! there, `auth` as whom, `errors` what a refusal means.
+//! there, `auth` as whom, `errors` what a refusal means. `subscriptions` asks for word of changes,
+//! `notice` reads it.
 //!
 //! Two things Graph does not tell, and that only a full round mends. A group that was
 //! restored comes back without its members, like one that was renamed. And a soft-deleted
@@ -20,8 +21,10 @@ mod errors;
 mod full;
 mod lookup;
 mod members;
+pub mod notice;
 mod options;
 mod output;
+mod subscriptions;
 mod wire;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -34,7 +37,8 @@ use self::client::Graph;
 use self::convert::Attributes;
 use self::errors::{Area, fetch_error};
 use crate::directory::{GroupId, Member, User, UserId};
-use crate::sources::{Ask, FetchError, Fetched, Finding, Sink, Source};
+use crate::http::Load;
+use crate::sources::{Ask, FetchError, Fetched, Finding, Notifier, Sink, Source};
 
 pub struct GraphSource {
     name: String,
@@ -155,5 +159,13 @@ impl Source for GraphSource {
 
     fn requests(&self) -> u64 {
         self.graph.http.requests()
+    }
+
+    fn load(&self) -> Load {
+        self.graph.http.load()
+    }
+
+    fn notifier(&self) -> Option<&dyn Notifier> {
+        Some(self)
     }
 }

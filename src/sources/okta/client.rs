@@ -15,7 +15,9 @@ use super::auth;
 use super::errors::{self, Need, SignIn};
 use super::links::next_of;
 use super::options::Options;
-use crate::http::{Call, Chain, Http, HttpError, Pacing, Policy, Response, Signer, answered_at};
+use crate::http::{
+    Call, Chain, Http, HttpError, Load, Pacing, Policy, Response, Signer, answered_at,
+};
 use crate::sources::FetchError;
 
 /// Asks Okta to leave out what nobody reads here. Only all three together make it faster.
@@ -83,6 +85,10 @@ impl Client {
 
     pub fn requests(&self) -> u64 {
         self.http.requests()
+    }
+
+    pub fn load(&self) -> Load {
+        self.http.load()
     }
 
     pub fn base(&self) -> &Url {

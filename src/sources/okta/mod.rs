@@ -38,6 +38,7 @@ use async_trait::async_trait;
 pub use options::{Credential, Options, Scope};
 
 use crate::directory::{Change, GroupId, Member, User, UserId};
+use crate::http::Load;
 use crate::sources::{Ask, FetchError, Fetched, Finding, Sink, Source};
 use client::Client;
 use convert::Reading;
@@ -110,6 +111,10 @@ impl Source for OktaSource {
 
     fn requests(&self) -> u64 {
         self.client.requests()
+    }
+
+    fn load(&self) -> Load {
+        self.client.load()
     }
 }
 

@@ -15,19 +15,23 @@ pub fn send(url: &str, body: String) {
     std::thread::spawn(move || post(&url, "application/json; charset=utf-8", &body));
 }
 
-/// Asks a hook to repeat a token; gives what it answered with 200.
+/// Asks a hook to repeat a token; gives what it answered with 200 as plain text.
 pub fn validate(url: &str, token: &str) -> Option<String> {
     let joint = if url.contains('?') { '&' } else { '?' };
     let encoded: String = url::form_urlencoded::byte_serialize(token.as_bytes()).collect();
     let url = format!("{url}{joint}validationToken={encoded}");
     // The caller may sit on an async worker; a thread keeps the wait off it where possible.
-    std::thread::spawn(move || post(&url, "text/plain; charset=utf-8", ""))
-        .join()
-        .ok()
-        .flatten()
+    std::thread::spawn(move || {
+        let (head, body) = post(&url, "text/plain; charset=utf-8", "")?;
+        head.contains("content-type: text/plain").then_some(body)
+    })
+    .join()
+    .ok()
+    .flatten()
 }
 
-fn post(url: &str, content_type: &str, body: &str) -> Option<String> {
+/// The head, in small letters, and the body of a 200.
+fn post(url: &str, content_type: &str, body: &str) -> Option<(String, String)> {
     let rest = url.strip_prefix("http://")?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let address = if host.contains(':') {
@@ -51,13 +55,12 @@ fn post(url: &str, content_type: &str, body: &str) -> Option<String> {
     if status != "200" {
         return None;
     }
-    if head
-        .to_ascii_lowercase()
-        .contains("transfer-encoding: chunked")
-    {
-        return unchunk(body);
-    }
-    Some(body.to_owned())
+    let head = head.to_ascii_lowercase();
+    let body = match head.contains("transfer-encoding: chunked") {
+        true => unchunk(body)?,
+        false => body.to_owned(),
+    };
+    Some((head, body))
 }
 
 fn unchunk(mut body: &str) -> Option<String> {

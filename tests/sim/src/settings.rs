@@ -47,6 +47,9 @@ pub struct Settings {
     pub delta_lag_ms: u64,
     /// Lifetime of delta tokens in seconds (seven days).
     pub delta_token_lifetime_s: u64,
+    /// The longest a subscription lives, in seconds; what was asked for is cut down to it. 0
+    /// means as long as the service allows.
+    pub subscription_life_s: u64,
     /// How an expired delta token is refused: `gone` (410 with Location), `gone_bare` (410
     /// without), or `sync_state_not_found` (400).
     pub delta_expiry: Expiry,
@@ -106,6 +109,7 @@ impl Default for Settings {
             delta_duplicates: false,
             delta_lag_ms: 0,
             delta_token_lifetime_s: 7 * 86_400,
+            subscription_life_s: 0,
             delta_expiry: Expiry::Gone,
             delta_spelling: "delta".to_owned(),
             okta_limits: BTreeMap::from([("default".to_owned(), 100_000)]),

@@ -35,6 +35,9 @@ pub fn answer(world: &World, method: &Method, parts: &[&str], body: Value) -> An
             world::write(&service.tenant).token_epoch += 1;
             Ok(json!({}))
         }
+        (_, ["subscriptions", rest @ ..]) => {
+            super::subscriptions::control(world, method, rest, &body)
+        }
         (_, ["users", rest @ ..]) => users(world, method, rest, body),
         (_, ["groups", rest @ ..]) => groups(world, method, rest, body),
         ("POST" | "DELETE", ["assignments", id]) => {

@@ -1,7 +1,7 @@
 //! `/subscriptions`: kept, validated and notified over plain HTTP.
 //!
 //! Creation waits for the validation handshake, as the real service does. Only `http://` URLs are
-//! called; others are stored without a word.
+//! called; others are stored without a word. `clientState` is in notifications and in no answer.
 
 use std::sync::Mutex;
 
@@ -13,6 +13,7 @@ use super::tenant::TENANT_ID;
 use super::{Outcome, may};
 use crate::call::Call;
 use crate::clock::{self, Millis};
+use crate::control::{Answer, fail};
 use crate::ids::Guid;
 use crate::notify;
 use crate::reply::Reply;
@@ -95,21 +96,21 @@ pub fn answer(world: &World, settings: &Settings, call: &Call, rest: &[&str]) ->
     let found = |id: &str| all.lock().iter().position(|one| one["id"] == id);
     match (call.method.clone(), rest) {
         (Method::GET, []) => {
-            let value = Value::Array(all.lock().clone());
-            Ok(Reply::json(200, &json!({"value": value})))
+            let value: Vec<Value> = all.lock().iter().map(shown).collect();
+            Ok(Reply::json(200, &json!({ "value": value })))
         }
         (Method::POST, []) => create(world, settings, call, now),
         (Method::GET, [id]) => {
             let at = found(id).ok_or_else(|| Denied::not_found(id))?;
-            Ok(Reply::json(200, &all.lock()[at]))
+            Ok(Reply::json(200, &shown(&all.lock()[at])))
         }
         (Method::PATCH, [id]) => {
             let at = found(id).ok_or_else(|| Denied::not_found(id))?;
             let body = call.json().unwrap_or(Value::Null);
-            let end = expiration(&body, now)?;
+            let end = expiration(settings, &body, now)?;
             let mut list = all.lock();
             list[at]["expirationDateTime"] = end.into();
-            Ok(Reply::json(200, &list[at]))
+            Ok(Reply::json(200, &shown(&list[at])))
         }
         (Method::POST, [id, "reauthorize"]) => {
             found(id).ok_or_else(|| Denied::not_found(id))?;
@@ -128,7 +129,51 @@ pub fn answer(world: &World, settings: &Settings, call: &Call, rest: &[&str]) ->
     }
 }
 
-fn expiration(body: &Value, now: Millis) -> Result<String, Denied> {
+/// A subscription as the API shows it.
+fn shown(one: &Value) -> Value {
+    let mut shown = one.clone();
+    shown["clientState"] = Value::Null;
+    shown
+}
+
+/// `/sim/graph/subscriptions…`: shows them whole, removes them, sends lifecycle notifications.
+pub fn control(world: &World, method: &Method, parts: &[&str], body: &Value) -> Answer {
+    let all = &world.graph.subscriptions;
+    all.sweep(world.clock.now());
+    let (id, action) = match parts {
+        [] if method == Method::GET => return Ok(Value::Array(all.lock().clone())),
+        [id, action @ ..] => (*id, action),
+        [] => return Err((404, "no such control".to_owned())),
+    };
+    let found = all.lock().iter().position(|one| one["id"] == id);
+    let at = found.ok_or_else(|| (404, format!("no subscription {id}")))?;
+    match (method.as_str(), action) {
+        ("DELETE", []) => {
+            all.lock().remove(at);
+        }
+        ("POST", ["lifecycle"]) => {
+            let event = body["event"].as_str().ok_or_else(|| fail("no event"))?;
+            let one = match event {
+                "subscriptionRemoved" => all.lock().remove(at),
+                _ => all.lock()[at].clone(),
+            };
+            let notice = json!({"value": [{
+                "subscriptionId": one["id"],
+                "subscriptionExpirationDateTime": one["expirationDateTime"],
+                "clientState": one["clientState"],
+                "lifecycleEvent": event,
+                "tenantId": TENANT_ID,
+            }]});
+            if let Some(url) = one["lifecycleNotificationUrl"].as_str() {
+                notify::send(url, notice.to_string());
+            }
+        }
+        _ => return Err((404, "no such control".to_owned())),
+    }
+    Ok(json!({}))
+}
+
+fn expiration(settings: &Settings, body: &Value, now: Millis) -> Result<String, Denied> {
     let text = body["expirationDateTime"].as_str().unwrap_or_default();
     let end = clock::parse(text)
         .ok_or_else(|| Denied::new(400, "ValidationError", "expirationDateTime is missing."))?;
@@ -139,7 +184,11 @@ fn expiration(body: &Value, now: Millis) -> Result<String, Denied> {
             format!("Subscription expiration can only be {LONGEST_MINUTES} minutes in the future."),
         ));
     }
-    Ok(text.to_owned())
+    let most = match settings.subscription_life_s {
+        0 => end,
+        seconds => now + seconds * 1_000,
+    };
+    Ok(clock::iso(end.min(most)))
 }
 
 fn create(world: &World, settings: &Settings, call: &Call, now: Millis) -> Outcome {
@@ -184,7 +233,7 @@ fn create(world: &World, settings: &Settings, call: &Call, now: Millis) -> Outco
             "clientState is too long.",
         ));
     }
-    expiration(&body, now)?;
+    let end = expiration(settings, &body, now)?;
     for name in ["notificationUrl", "lifecycleNotificationUrl"] {
         let Some(url) = body[name].as_str() else {
             continue;
@@ -209,6 +258,7 @@ fn create(world: &World, settings: &Settings, call: &Call, now: Millis) -> Outco
     let mut made = body.clone();
     made["id"] = Guid::seeded(now, 11, all.len() as u64).to_string().into();
     made["applicationId"] = "sim-client".into();
+    made["expirationDateTime"] = end.into();
     all.push(made.clone());
-    Ok(Reply::json(201, &made))
+    Ok(Reply::json(201, &shown(&made)))
 }
