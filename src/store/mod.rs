@@ -12,18 +12,22 @@
 
 pub mod backup;
 pub mod codec;
+mod commit;
 pub mod directory;
 mod engine;
 mod format;
 mod members;
 mod memory;
+mod pen;
 pub mod portals;
+pub mod pushed;
 mod range;
 pub mod remote;
 pub mod rows;
 pub mod runs;
 mod sled;
 mod spool;
+pub mod tokens;
 mod tree;
 
 #[cfg(test)]
@@ -33,6 +37,7 @@ pub use engine::{BATCH_OPS, TRANSACTION_OPS};
 pub use engine::{Engine, EngineError, Entry, Op, Scan, Snapshot, Value};
 pub use format::FORMAT;
 pub use memory::MemoryEngine;
+pub use pen::Pen;
 pub use range::KeyRange;
 pub use remote::RemoteEngine;
 pub use runs::RunRecord;
@@ -44,6 +49,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::de::DeserializeOwned;
 
 use codec::{CodecError, decode};
+use commit::Commit;
 
 /// The rows, whatever engine keeps them. Reading is here and in the files beside; what is to
 /// be written is made there as [`Op`]s, so that the caller decides what is one unit.
@@ -52,6 +58,9 @@ pub struct Store {
     engine: Arc<dyn Engine>,
     /// Held by the one run that decides and applies.
     turn: Arc<Mutex<()>>,
+    /// Held by whoever changes what was pushed.
+    pen: Arc<Mutex<Pen>>,
+    commit: Arc<Commit>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +82,8 @@ impl Store {
         Store {
             engine,
             turn: Arc::default(),
+            pen: Arc::default(),
+            commit: Arc::default(),
         }
     }
 
@@ -81,6 +92,18 @@ impl Store {
     pub fn my_turn(&self) -> MutexGuard<'_, ()> {
         // Poisoned by a run that panicked: like one that was killed, it left the store whole.
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the pen, without which nothing of a pushed source may be changed. It blocks,
+    /// and is held for one write at a time.
+    pub fn pen(&self) -> MutexGuard<'_, Pen> {
+        // Poisoned by a writer that panicked before its one transaction: nothing is half done.
+        self.pen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes everything written so far durable, in one flush with whoever else waits for that.
+    pub fn flush_together(&self) -> Result<(), StoreError> {
+        self.commit.wait(|| self.flush())
     }
 
     pub fn engine(&self) -> &dyn Engine {

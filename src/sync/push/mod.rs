@@ -1,0 +1,135 @@
+//! What a SCIM client pushes, written into the directory: each write one small transaction of
+//! the resource, its index, the directory's row and the mark of everybody it concerns. Whoever
+//! wrote waits in [`Store::flush_together`] before it answers; a run then decides what is
+//! marked, as for pulled users.
+//!
+//! `draft` gathers one write, `users` and `groups` know what belongs to it, `read` puts
+//! together what is answered, `query` finds. What a resource may look like is decided in
+//! [`crate::scim`]; nothing here knows HTTP.
+
+mod draft;
+mod groups;
+mod query;
+mod read;
+mod users;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use query::{DEFAULT_PAGE, MAX_PAGE};
+pub use read::{Answer, tag};
+
+use query::Places;
+
+use crate::scim::{Kind, Object, ResourceType, ScimError, Types};
+use crate::sources::Finding;
+use crate::store::{Store, StoreError};
+
+/// One source's side of the store, for whoever serves its client.
+#[derive(Clone)]
+pub struct Inbox {
+    pub store: Store,
+    pub source: String,
+    pub types: Types,
+    /// Names of the portals that may have accounts of its users.
+    pub portals: Vec<String>,
+    /// Where the client finds it all, as in `https://rosterd.example.com/scim/push/v2`.
+    pub base: String,
+    places: Arc<Places>,
+}
+
+/// What came of a write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Written {
+    pub id: String,
+    pub version: u64,
+    /// Whether anything is different from before. What is not needs no run and no flush.
+    pub changed: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// The client's mistake.
+    #[error(transparent)]
+    Scim(#[from] ScimError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which versions a change is meant for: one of these. None: any.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct IfMatch(pub Option<Vec<u64>>);
+
+impl IfMatch {
+    fn check(&self, version: u64) -> Result<(), ScimError> {
+        match &self.0 {
+            Some(versions) if !versions.contains(&version) => Err(ScimError::new(
+                412,
+                "the resource is no longer what it was; read it again",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Inbox {
+    pub fn new(
+        store: Store,
+        source: String,
+        types: Types,
+        portals: Vec<String>,
+        base: String,
+    ) -> Inbox {
+        Inbox {
+            store,
+            source,
+            types,
+            portals,
+            base,
+            places: Arc::default(),
+        }
+    }
+
+    /// The line of `rosterd check`.
+    pub fn check(&self, now: jiff::Timestamp) -> Finding {
+        let tokens = match self.store.tokens(&self.source) {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                return Finding {
+                    ok: false,
+                    text: error.to_string(),
+                };
+            }
+        };
+        let good = tokens.iter().filter(|token| !token.is_expired(now)).count();
+        let base = &self.base;
+        Finding {
+            ok: good > 0,
+            text: match good {
+                0 => format!(
+                    "no token opens {base}; make one with 'rosterd token create --source {}'",
+                    self.source
+                ),
+                1 => format!("served at {base}, with one token"),
+                good => format!("served at {base}, with {good} tokens"),
+            },
+        }
+    }
+
+    fn kind(&self, kind: Kind) -> &ResourceType {
+        self.types.of(kind)
+    }
+}
+
+fn not_there(kind: Kind) -> PushError {
+    ScimError::not_found(format!("there is no such {}", kind.name())).into()
+}
+
+/// The attributes of a stored resource.
+fn object(json: &str) -> Result<Object, StoreError> {
+    serde_json::from_str(json).map_err(|_| {
+        StoreError::Codec(crate::store::codec::CodecError::Damaged { what: "resource" })
+    })
+}
