@@ -12,6 +12,7 @@ pub mod explain;
 pub mod portal;
 pub mod runs;
 pub mod status;
+pub mod tokens;
 
 use crate::rules::{OnDeactivate, Portal};
 use crate::store::StoreError;

@@ -17,7 +17,6 @@ pub use held::{App, Opened, open, open_store};
 use crate::audit::AuditLog;
 use crate::config::{Loaded, Settings, SourceKind};
 use crate::plan::guard::Limits;
-use crate::scim::Types;
 use crate::sources::Source;
 use crate::store::{DEFAULT_CACHE_BYTES, SledEngine, Store};
 use crate::sync::push::Inbox;
@@ -103,7 +102,7 @@ impl Parts {
 }
 
 /// The sources that clients push to.
-fn inboxes(settings: &Settings, store: &Store) -> BTreeMap<String, Inbox> {
+fn inboxes(settings: &Settings, store: &Store) -> BTreeMap<String, Arc<Inbox>> {
     let portals: Vec<String> = settings
         .portals
         .keys()
@@ -117,10 +116,9 @@ fn inboxes(settings: &Settings, store: &Store) -> BTreeMap<String, Inbox> {
             SourceKind::Graph(_) | SourceKind::Okta(_) => None,
         })
         .map(|(name, scim)| {
-            let types = Types::new(&scim.extensions);
             let base = settings.server.scim_base(&name);
-            let inbox = Inbox::new(store.clone(), name.clone(), types, portals.clone(), base);
-            (name, inbox)
+            let inbox = Inbox::new(store.clone(), name.clone(), scim, portals.clone(), base);
+            (name, Arc::new(inbox))
         })
         .collect()
 }

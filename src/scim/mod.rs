@@ -13,6 +13,7 @@ pub mod bulk;
 pub mod convert;
 pub mod error;
 pub mod filter;
+pub mod inspect;
 pub mod list;
 pub mod patch;
 pub mod path;

@@ -3,7 +3,7 @@
 //! [`Server::bind`] takes the port and reads what has to be read, so that what is wrong is
 //! said before anything runs; [`Server::serve`] answers until it is told to stop. `listen` is
 //! about connections, `access` about every request, `door` about who may come in; the routes
-//! are in `api`, `console`, `health` and `metrics`. Nothing here runs a run: it asks the conductor.
+//! are in `api`, `console`, `health`, `metrics` and `scim`. Nothing here runs a run: it asks the conductor.
 
 mod access;
 mod api;
@@ -17,6 +17,7 @@ mod openapi;
 mod page;
 mod problem;
 mod recent;
+mod scim;
 mod stream;
 mod tls;
 
@@ -34,6 +35,7 @@ use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config;
+use crate::scim::inspect::Inspector;
 use crate::sync::Conductor;
 use door::Door;
 
@@ -76,6 +78,7 @@ struct Inner {
     recent: recent::Recent,
     metrics: metrics::Metrics,
     sessions: console::Sessions,
+    scim: scim::Desk,
     /// Held while devices or policies change, so that what was checked still holds when it is
     /// written.
     by_hand: Mutex<()>,
@@ -135,6 +138,7 @@ impl Server {
         settings: &config::Server,
         conductor: Conductor,
         next_run: NextRun,
+        inspector: Inspector,
     ) -> Result<Server, ServeError> {
         let access = Access::read(settings)?;
         let address = settings.listen;
@@ -165,6 +169,7 @@ impl Server {
             recent: recent::Recent::default(),
             metrics: metrics::Metrics::new(),
             sessions: console::Sessions::default(),
+            scim: scim::Desk::new(inspector),
             by_hand: Mutex::new(()),
         }));
         Ok(Server { listener, shared })
@@ -188,6 +193,7 @@ impl Server {
         if let Door::Closed = shared.access().door {
             tracing::warn!("no 'server.admin_token' is set: the API stays closed");
         }
+        scim::ring_for_what_is_owed(&shared);
         let counting = tokio::spawn(metrics::count_runs(shared.clone()));
         let routes = routes(shared.clone());
         listen::serve(listener, shared, routes, stop).await;
@@ -209,6 +215,7 @@ fn routes(shared: Shared) -> Router {
         .nest("/api", api)
         .merge(open)
         .merge(console::routes(shared.clone()))
+        .merge(scim::routes())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES))

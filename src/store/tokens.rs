@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::codec::encode;
+use super::directory::put_note;
 use super::rows::{self, VERSION};
 use super::{KeyRange, Op, Store, StoreError, Tree};
 
@@ -16,8 +17,6 @@ pub struct TokenRow {
     pub hash: [u8; 32],
     pub created: Timestamp,
     pub expires: Option<Timestamp>,
-    /// To the minute.
-    pub last_used: Option<Timestamp>,
 }
 
 impl TokenRow {
@@ -32,6 +31,21 @@ impl Store {
         let range = KeyRange::prefix(rows::of_source(source));
         self.scan_rows(Tree::Tokens, range, "token").collect()
     }
+
+    /// When a token was last used, to the minute.
+    pub fn token_last_used(&self, source: &str, id: &str) -> Result<Option<Timestamp>, StoreError> {
+        let note = self.note(&used(source, id))?;
+        Ok(note.and_then(|at| at.parse().ok()))
+    }
+}
+
+/// Beside the token's row, so that noting its use never brings a revoked one back.
+fn used(source: &str, id: &str) -> String {
+    format!("token used {source} {id}")
+}
+
+pub fn put_last_used(source: &str, id: &str, at: Timestamp) -> Op {
+    put_note(&used(source, id), &at.to_string())
 }
 
 pub fn put_token(source: &str, row: &TokenRow) -> Op {

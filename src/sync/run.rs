@@ -41,7 +41,7 @@ pub struct Sync {
     pub rules: Vec<SourceRules>,
     pub sources: BTreeMap<String, Arc<dyn Source>>,
     /// Sources that clients push to: there is nothing to fetch.
-    pub inboxes: BTreeMap<String, Inbox>,
+    pub inboxes: BTreeMap<String, Arc<Inbox>>,
     pub portals: Vec<Portal>,
     /// By the target's name.
     pub targets: BTreeMap<String, Arc<dyn Target>>,

@@ -1,6 +1,7 @@
 //! Whom a change can concern: the users and groups to be decided, and nobody else.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
@@ -33,7 +34,10 @@ pub fn everybody(view: &View<'_>) -> Result<Touched, RunError> {
 }
 
 /// Whom this round's changes concern, and who is marked to be looked at again.
-pub fn by_changes(view: &View<'_>, inboxes: &BTreeMap<String, Inbox>) -> Result<Touched, RunError> {
+pub fn by_changes(
+    view: &View<'_>,
+    inboxes: &BTreeMap<String, Arc<Inbox>>,
+) -> Result<Touched, RunError> {
     let mut touched = Touched::default();
     for (source, seen) in view.sources.iter().enumerate() {
         let mut users = RoaringBitmap::new();

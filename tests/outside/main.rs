@@ -21,5 +21,6 @@ mod guard;
 mod history;
 mod http;
 mod kinds;
+mod scim;
 mod sign_in;
 mod throttle;

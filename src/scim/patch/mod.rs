@@ -11,6 +11,8 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use members::ids as member_ids;
+
 use serde_json::Value;
 
 use super::path::Path;

@@ -94,7 +94,6 @@ pub struct Provider {
     pub max_bulk_bytes: usize,
     pub max_results: usize,
     pub default_page: usize,
-    pub cursor_seconds: u64,
 }
 
 impl Provider {
@@ -117,7 +116,6 @@ impl Provider {
                 "defaultPaginationMethod": "index",
                 "defaultPageSize": self.default_page,
                 "maxPageSize": self.max_results,
-                "cursorTimeout": self.cursor_seconds,
             },
             "authenticationSchemes": [{
                 "type": "oauthbearertoken",

@@ -16,19 +16,22 @@ mod users;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub use query::{DEFAULT_PAGE, MAX_PAGE};
+use jiff::Timestamp;
+
+pub use query::{DEFAULT_PAGE, MAX_PAGE, Search};
 pub use read::{Answer, tag};
 
 use query::Places;
 
+use crate::config::{Scim, ScimLog};
 use crate::scim::{Kind, Object, ResourceType, ScimError, Types};
 use crate::sources::Finding;
 use crate::store::{Store, StoreError};
 
 /// One source's side of the store, for whoever serves its client.
-#[derive(Clone)]
 pub struct Inbox {
     pub store: Store,
     pub source: String,
@@ -37,7 +40,11 @@ pub struct Inbox {
     pub portals: Vec<String>,
     /// Where the client finds it all, as in `https://rosterd.example.com/scim/push/v2`.
     pub base: String,
-    places: Arc<Places>,
+    /// What of the client's requests is remembered.
+    pub log: ScimLog,
+    places: Places,
+    /// When each token was last seen, by id: so that not every request has to look it up.
+    tokens_used: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 /// What came of a write.
@@ -63,13 +70,20 @@ pub enum PushError {
 pub struct IfMatch(pub Option<Vec<u64>>);
 
 impl IfMatch {
+    /// Whether this version is one of those.
+    pub fn allows(&self, version: u64) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|versions| versions.contains(&version))
+    }
+
     fn check(&self, version: u64) -> Result<(), ScimError> {
-        match &self.0 {
-            Some(versions) if !versions.contains(&version) => Err(ScimError::new(
+        match self.allows(version) {
+            true => Ok(()),
+            false => Err(ScimError::new(
                 412,
                 "the resource is no longer what it was; read it again",
             )),
-            _ => Ok(()),
         }
     }
 }
@@ -78,22 +92,40 @@ impl Inbox {
     pub fn new(
         store: Store,
         source: String,
-        types: Types,
+        settings: &Scim,
         portals: Vec<String>,
         base: String,
     ) -> Inbox {
         Inbox {
             store,
             source,
-            types,
+            types: Types::new(&settings.extensions),
             portals,
             base,
-            places: Arc::default(),
+            log: settings.log,
+            places: Places::default(),
+            tokens_used: Mutex::default(),
         }
     }
 
+    /// When a token was last seen, as far as this process knows.
+    pub fn token_used(&self, id: &str) -> Option<Timestamp> {
+        self.tokens_used().get(id).copied()
+    }
+
+    pub fn set_token_used(&self, id: &str, now: Timestamp) {
+        self.tokens_used().insert(id.to_owned(), now);
+    }
+
+    // A map of times is whole whenever somebody holds it.
+    fn tokens_used(&self) -> MutexGuard<'_, BTreeMap<String, Timestamp>> {
+        self.tokens_used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The line of `rosterd check`.
-    pub fn check(&self, now: jiff::Timestamp) -> Finding {
+    pub fn check(&self, now: Timestamp) -> Finding {
         let tokens = match self.store.tokens(&self.source) {
             Ok(tokens) => tokens,
             Err(error) => {

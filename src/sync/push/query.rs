@@ -63,9 +63,31 @@ struct Found {
     more: bool,
 }
 
+/// A query that is understood, and not answered yet.
+pub struct Search {
+    parts: Vec<Part>,
+    start: Start,
+    count: u64,
+    by_index: bool,
+    mark: String,
+}
+
+impl Search {
+    /// Whether an index answers it, with little to put together: it is then not worth a thread.
+    pub fn is_quick(&self) -> bool {
+        self.parts.iter().all(|part| {
+            let narrowed = part.filter.as_ref().is_some_and(|filter| {
+                let index = index_of(part.kind, filter);
+                index.is_some_and(|(index, _)| index != "members")
+            });
+            narrowed && (part.kind == Kind::User || !part.selection.wants("members"))
+        })
+    }
+}
+
 impl Inbox {
-    /// The resources of these types that a query asks for.
-    pub fn search(&self, kinds: &[Kind], query: &Query) -> Result<ListResponse, PushError> {
+    /// Understands a query for resources of these types.
+    pub fn plan(&self, kinds: &[Kind], query: &Query) -> Result<Search, ScimError> {
         let parts = self.parts(kinds, query)?;
         let count = query
             .count
@@ -76,7 +98,24 @@ impl Inbox {
             Some("") => Start::Skip(0),
             Some(cursor) => read_cursor(cursor, &mark)?,
         };
-        let by_index = query.cursor.is_none();
+        Ok(Search {
+            parts,
+            start,
+            count,
+            by_index: query.cursor.is_none(),
+            mark,
+        })
+    }
+
+    /// The resources that it asks for.
+    pub fn answer(&self, search: Search) -> Result<ListResponse, PushError> {
+        let Search {
+            parts,
+            start,
+            count,
+            by_index,
+            mark,
+        } = search;
         let skipped = match &start {
             Start::Skip(skip) => *skip,
             Start::After(..) => 0,
@@ -99,7 +138,7 @@ impl Inbox {
 
     /// What the query means for each type. A name that one of several types has not means that
     /// none of it is found; one that none has is a mistake.
-    fn parts(&self, kinds: &[Kind], query: &Query) -> Result<Vec<Part>, PushError> {
+    fn parts(&self, kinds: &[Kind], query: &Query) -> Result<Vec<Part>, ScimError> {
         let filter = query.filter.as_deref().map(Filter::parse).transpose()?;
         let mut parts = Vec::new();
         let mut refused = None;
@@ -133,7 +172,7 @@ impl Inbox {
             });
         }
         match refused {
-            Some(error) if parts.is_empty() => Err(error.into()),
+            Some(error) if parts.is_empty() => Err(error),
             _ => Ok(parts),
         }
     }
@@ -346,53 +385,18 @@ impl Inbox {
         kind: Kind,
         filter: &Compiled,
     ) -> Result<Option<BTreeSet<String>>, PushError> {
-        let of_place = |extension: &Option<String>, attribute: &str, sub: Option<&str>| match (
-            extension, attribute, sub,
-        ) {
-            (None, "id", None) => Some("id"),
-            (None, "externalId", None) => Some("externalId"),
-            (None, "displayName", None) => Some("displayName"),
-            (None, "userName", None) if kind == Kind::User => Some("userName"),
-            (None, "emails", Some("value")) if kind == Kind::User => Some("emails"),
-            (None, "members", Some("value")) if kind == Kind::Group => Some("members"),
-            _ => None,
-        };
-        let plain = filter.must_equal().into_iter().filter_map(|(place, to)| {
-            let index = of_place(&place.extension, &place.attribute, place.sub.as_deref())?;
-            Some((index, to))
-        });
-        let inner = filter
-            .values_must_equal()
-            .into_iter()
-            .filter_map(|(of, place, to)| {
-                let index = of_place(&of.extension, &of.attribute, Some(&place.attribute))?;
-                Some((index, to))
-            });
-        let all: Vec<(&str, &str)> = plain.chain(inner).collect();
-        // The id says most, and a name more than a group's member.
-        let best = [
-            "id",
-            "userName",
-            "externalId",
-            "emails",
-            "displayName",
-            "members",
-        ]
-        .iter()
-        .find_map(|index| all.iter().find(|(found, _)| found == index));
-        let Some((index, value)) = best else {
-            return Ok(None);
-        };
-        Ok(Some(match *index {
-            "id" => BTreeSet::from([(*value).to_owned()]),
-            "members" => self.groups_with(value)?,
-            index => {
+        Ok(match index_of(kind, filter) {
+            None => None,
+            Some(("id", id)) => Some(BTreeSet::from([id.to_owned()])),
+            Some(("members", member)) => Some(self.groups_with(member)?),
+            Some((index, value)) => {
+                let letter = kind.letter();
                 let found = self
                     .store
-                    .resources_with(&self.source, kind.letter(), index, value)?;
-                found.into_iter().collect()
+                    .resources_with(&self.source, letter, index, value)?;
+                Some(found.into_iter().collect())
             }
-        }))
+        })
     }
 
     /// The groups that hold a user or a group directly.
@@ -418,6 +422,45 @@ impl Inbox {
         }
         Ok(groups)
     }
+}
+
+/// The index that narrows a filter down the most, and the value it is asked for.
+fn index_of(kind: Kind, filter: &Compiled) -> Option<(&'static str, &str)> {
+    let of_place = |extension: &Option<String>, attribute: &str, sub: Option<&str>| match (
+        extension, attribute, sub,
+    ) {
+        (None, "id", None) => Some("id"),
+        (None, "externalId", None) => Some("externalId"),
+        (None, "displayName", None) => Some("displayName"),
+        (None, "userName", None) if kind == Kind::User => Some("userName"),
+        (None, "emails", Some("value")) if kind == Kind::User => Some("emails"),
+        (None, "members", Some("value")) if kind == Kind::Group => Some("members"),
+        _ => None,
+    };
+    let plain = filter.must_equal().into_iter().filter_map(|(place, to)| {
+        let index = of_place(&place.extension, &place.attribute, place.sub.as_deref())?;
+        Some((index, to))
+    });
+    let inner = filter.values_must_equal().into_iter();
+    let inner = inner.filter_map(|(of, place, to)| {
+        let index = of_place(&of.extension, &of.attribute, Some(&place.attribute))?;
+        Some((index, to))
+    });
+    let all: Vec<(&str, &str)> = plain.chain(inner).collect();
+    // The id says most, and a name more than a group's member.
+    [
+        "id",
+        "userName",
+        "externalId",
+        "emails",
+        "displayName",
+        "members",
+    ]
+    .into_iter()
+    .find_map(|index| {
+        let found = all.iter().find(|(found, _)| *found == index)?;
+        Some((index, found.1))
+    })
 }
 
 impl Places {
@@ -450,7 +493,7 @@ fn write_cursor(mark: &str, place: &str) -> String {
     URL_SAFE_NO_PAD.encode(format!("{mark}{place}"))
 }
 
-fn read_cursor(cursor: &str, mark: &str) -> Result<Start, PushError> {
+fn read_cursor(cursor: &str, mark: &str) -> Result<Start, ScimError> {
     let wrong = || ScimError::cursor("the cursor is not one of this list's");
     let read = || {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
@@ -465,5 +508,5 @@ fn read_cursor(cursor: &str, mark: &str) -> Result<Start, PushError> {
         let id = place.strip_prefix("ig")?;
         Some(Start::After(Kind::Group, id.to_owned()))
     };
-    Ok(read().ok_or_else(wrong)?)
+    read().ok_or_else(wrong)
 }

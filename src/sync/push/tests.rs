@@ -15,9 +15,15 @@ use crate::store::rows::RowState;
 
 fn inbox() -> Inbox {
     let store = Store::new(Arc::new(MemoryEngine::new()));
-    let types = Types::new(&BTreeMap::new());
+    let settings = Scim {
+        extensions: BTreeMap::new(),
+        log: ScimLog {
+            requests: 1,
+            bodies: false,
+        },
+    };
     let base = "https://x/scim/push/v2".to_owned();
-    Inbox::new(store, "push".to_owned(), types, Vec::new(), base)
+    Inbox::new(store, "push".to_owned(), &settings, Vec::new(), base)
 }
 
 fn now() -> jiff::Timestamp {
@@ -42,12 +48,20 @@ fn get(inbox: &Inbox, kind: Kind, id: &str) -> Option<Value> {
         .map(|answer| Value::Object(answer.resource))
 }
 
+fn search(
+    inbox: &Inbox,
+    kinds: &[Kind],
+    query: &Query,
+) -> Result<crate::scim::ListResponse, PushError> {
+    inbox.answer(inbox.plan(kinds, query)?)
+}
+
 fn found(inbox: &Inbox, kind: Kind, filter: &str) -> Vec<String> {
     let query = Query {
         filter: Some(filter.to_owned()),
         ..Query::default()
     };
-    let list = inbox.search(&[kind], &query).unwrap();
+    let list = search(inbox, &[kind], &query).unwrap();
     assert_eq!(list.total as usize, list.resources.len());
     let ids = list
         .resources
@@ -58,16 +72,16 @@ fn found(inbox: &Inbox, kind: Kind, filter: &str) -> Vec<String> {
 
 #[test]
 fn a_user_is_found_by_what_it_says_and_no_longer_by_what_it_said() {
-    let inbox = inbox();
+    let inbox = &inbox();
     let id = inbox
-        .create_user(user(&inbox, "Jane@X.org"), now())
+        .create_user(user(inbox, "Jane@X.org"), now())
         .unwrap()
         .id;
     assert_eq!(
-        found(&inbox, Kind::User, "userName eq \"jane@x.ORG\""),
+        found(inbox, Kind::User, "userName eq \"jane@x.ORG\""),
         [id.clone()]
     );
-    let taken = inbox.create_user(user(&inbox, "JANE@x.org"), now());
+    let taken = inbox.create_user(user(inbox, "JANE@x.org"), now());
     let Err(PushError::Scim(error)) = taken else {
         panic!("a name is given once");
     };
@@ -81,14 +95,14 @@ fn a_user_is_found_by_what_it_says_and_no_longer_by_what_it_said() {
         .patch_user(&id, &operations, &IfMatch::default(), now())
         .unwrap();
     assert_eq!((written.version, written.changed), (2, true));
-    assert!(found(&inbox, Kind::User, "userName eq \"jane@x.org\"").is_empty());
+    assert!(found(inbox, Kind::User, "userName eq \"jane@x.org\"").is_empty());
     for filter in [
         "emails.value eq \"joan@work\"",
         "emails[type eq \"work\"].value eq \"joan@work\"",
         "emails[type eq \"work\" and value eq \"joan@work\"] and active eq true",
         "userName sw \"jo\"",
     ] {
-        assert_eq!(found(&inbox, Kind::User, filter), [id.clone()], "{filter}");
+        assert_eq!(found(inbox, Kind::User, filter), [id.clone()], "{filter}");
     }
     // Once more changes nothing.
     let again = inbox
@@ -101,11 +115,11 @@ fn a_user_is_found_by_what_it_says_and_no_longer_by_what_it_said() {
 
 #[test]
 fn keys_that_a_user_gave_up_are_kept_while_a_run_may_need_them() {
-    let inbox = inbox();
-    let id = inbox.create_user(user(&inbox, "jane"), now()).unwrap().id;
+    let inbox = &inbox();
+    let id = inbox.create_user(user(inbox, "jane"), now()).unwrap().id;
     let none = IfMatch::default();
     inbox
-        .replace_user(&id, user(&inbox, "joan"), &none, now())
+        .replace_user(&id, user(inbox, "joan"), &none, now())
         .unwrap();
     let row = inbox.store.user("push", &id).unwrap().unwrap();
     assert_eq!(row.old_keys, ["jane"]);
@@ -116,37 +130,37 @@ fn keys_that_a_user_gave_up_are_kept_while_a_run_may_need_them() {
 
 #[test]
 fn a_large_group_is_written_whole() {
-    let inbox = inbox();
+    let inbox = &inbox();
     let ids: Vec<String> = (0..1500)
         .map(|n| {
             inbox
-                .create_user(user(&inbox, &format!("u{n}")), now())
+                .create_user(user(inbox, &format!("u{n}")), now())
                 .unwrap()
                 .id
         })
         .collect();
     let id = inbox
-        .create_group(group(&inbox, "all"), ids.clone(), now())
+        .create_group(group(inbox, "all"), ids.clone(), now())
         .unwrap()
         .id;
-    let shown = get(&inbox, Kind::Group, &id).unwrap();
+    let shown = get(inbox, Kind::Group, &id).unwrap();
     assert_eq!(shown["members"].as_array().unwrap().len(), 1500);
     let one = format!("members eq \"{}\"", ids[7]);
-    assert_eq!(found(&inbox, Kind::Group, &one), [id.clone()]);
+    assert_eq!(found(inbox, Kind::Group, &one), [id.clone()]);
     let none = IfMatch::default();
     inbox
-        .replace_group(&id, group(&inbox, "all"), Vec::new(), &none, now())
+        .replace_group(&id, group(inbox, "all"), Vec::new(), &none, now())
         .unwrap();
-    assert_eq!(get(&inbox, Kind::Group, &id).unwrap().get("members"), None);
+    assert_eq!(get(inbox, Kind::Group, &id).unwrap().get("members"), None);
 }
 
 #[test]
 fn pages_of_a_list_are_the_list() {
-    let inbox = inbox();
+    let inbox = &inbox();
     let ids: Vec<String> = (0..23)
         .map(|n| {
             inbox
-                .create_user(user(&inbox, &format!("u{n:02}")), now())
+                .create_user(user(inbox, &format!("u{n:02}")), now())
                 .unwrap()
                 .id
         })
@@ -158,7 +172,7 @@ fn pages_of_a_list_are_the_list() {
             count: Some(5),
             ..Query::default()
         };
-        let list = inbox.search(&[Kind::User], &query).unwrap();
+        let list = search(inbox, &[Kind::User], &query).unwrap();
         assert_eq!((list.total, list.start), (23, Some(start)));
         by_index.extend(list.resources);
     }
@@ -184,7 +198,7 @@ fn pages_of_a_list_are_the_list() {
                 filter: filter.clone(),
                 ..Query::default()
             };
-            let list = inbox.search(&[Kind::User], &query).unwrap();
+            let list = search(inbox, &[Kind::User], &query).unwrap();
             assert_eq!((list.total, list.start), (23, None));
             by_cursor.extend(list.resources);
             cursor = list.next_cursor;
@@ -199,7 +213,7 @@ fn pages_of_a_list_are_the_list() {
         count: Some(0),
         ..Query::default()
     };
-    let list = inbox.search(&Kind::ALL, &both).unwrap();
+    let list = search(inbox, &Kind::ALL, &both).unwrap();
     assert_eq!((list.total, list.resources.len()), (23, 0));
 }
 
@@ -375,7 +389,7 @@ impl Model {
             count: Some(1000),
             ..Query::default()
         };
-        let users = inbox.search(&[Kind::User], &all).unwrap();
+        let users = search(inbox, &[Kind::User], &all).unwrap();
         assert_eq!(users.total as usize, self.users.len());
         for shown in users.resources {
             let id = shown["id"].as_str().unwrap();
@@ -396,7 +410,7 @@ impl Model {
             let row = inbox.store.user("push", id).unwrap().unwrap();
             assert_eq!(row.state, RowState::Known);
         }
-        let groups = inbox.search(&[Kind::Group], &all).unwrap();
+        let groups = search(inbox, &[Kind::Group], &all).unwrap();
         assert_eq!(groups.total as usize, self.groups.len());
         for shown in groups.resources {
             let id = shown["id"].as_str().unwrap();
@@ -417,11 +431,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn any_history_reads_as_the_model_does(steps in steps()) {
-        let inbox = inbox();
+        let inbox = &inbox();
         let mut model = Model::default();
         for step in steps {
-            model.step(&inbox, step);
-            model.agrees(&inbox);
+            model.step(inbox, step);
+            model.agrees(inbox);
         }
     }
 }
