@@ -180,7 +180,7 @@ golden! {
     ];
     an_extension_has_a_urn_and_names:
         errors_with("[sources.push]\nkind = \"scim\"\n[sources.push.extensions]\n\"urn:x:2.0:User\" = [\"a b\"]") => [
-        "rosterd.toml:19: 'sources.push.extensions.\"urn:x:2.0:User\"' names 'a b', which is not the name of an attribute: letters, digits, '-' and '_'",
+        "rosterd.toml:18: 'sources.push.extensions.\"urn:x:2.0:User\"' names 'a b', which is not the name of an attribute: letters, digits, '-' and '_'",
     ];
     a_portal_needs_kind_target_and_sources: errors_with("[portals.a]\n[portals.b]\nkind = \"mdm\"") => [
         "rosterd.toml:16: missing 'portals.a.kind': one of store, dashboard, mdm, directory",

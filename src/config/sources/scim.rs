@@ -30,11 +30,10 @@ impl Scim {
             .map(|table| table.keys().cloned().collect())
             .unwrap_or_default();
         for urn in urns {
-            let key = format!("extensions.{urn}");
+            let key = format!("{}.\"{urn}\"", section.key("extensions"));
             if !is_urn(&urn) {
                 let message = format!(
-                    "'{}' is not the URN of a schema, such as \"urn:ietf:params:scim:schemas:extension:example:2.0:User\"",
-                    section.key(&key)
+                    "'{key}' is not the URN of a schema, such as \"urn:ietf:params:scim:schemas:extension:example:2.0:User\""
                 );
                 section.refuse("extensions", message);
                 return None;
@@ -48,8 +47,7 @@ impl Scim {
                 .collect();
             if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
                 let message = format!(
-                    "'{}' names '{wrong}', which is not the name of an attribute: letters, digits, '-' and '_'",
-                    section.key(&key)
+                    "'{key}' names '{wrong}', which is not the name of an attribute: letters, digits, '-' and '_'"
                 );
                 section.refuse("extensions", message);
                 return None;

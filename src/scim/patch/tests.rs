@@ -378,11 +378,9 @@ proptest! {
     fn any_patch_is_refused_or_leaves_a_resource_in_order(operations in operations()) {
         if let Ok(patched) = patched(Kind::User, &jane(), json!(operations)) {
             is_well_formed(&patched.resource);
-            // The same replacements and removals once more change nothing.
-            if operations.iter().all(|o| o["op"] == "Replace") {
-                if let Ok(again) = super::tests::patched(Kind::User, &patched.resource, json!(operations)) {
-                    is_well_formed(&again.resource);
-                }
+            let again = super::tests::patched(Kind::User, &patched.resource, json!(operations));
+            if let Ok(again) = again {
+                is_well_formed(&again.resource);
             }
         }
     }

@@ -211,10 +211,6 @@ impl Inbox {
     }
 
     /// All resources of a type: the total is known, and only the page is read.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the places of one list, each its own thing"
-    )]
     fn unfiltered(
         &self,
         part: &Part,
@@ -314,7 +310,7 @@ impl Inbox {
         if descending {
             found.sorted.reverse();
         }
-        let page = found.sorted.iter().skip(skip as usize);
+        let mut page = found.sorted.iter().skip(skip as usize);
         let mut resources = Vec::new();
         for (_, kind, id) in page.clone().take(count as usize) {
             let part = parts.iter().find(|part| part.kind == *kind);
@@ -323,7 +319,7 @@ impl Inbox {
                 resources.push(self.shown(part, id, &row)?);
             }
         }
-        found.more = page.skip(count as usize).next().is_some();
+        found.more = page.nth(count as usize).is_some();
         found.resources = resources;
         Ok(found)
     }

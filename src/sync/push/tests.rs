@@ -79,7 +79,7 @@ fn a_user_is_found_by_what_it_says_and_no_longer_by_what_it_said() {
         .id;
     assert_eq!(
         found(inbox, Kind::User, "userName eq \"jane@x.ORG\""),
-        [id.clone()]
+        [id.as_str()]
     );
     let taken = inbox.create_user(user(inbox, "JANE@x.org"), now());
     let Err(PushError::Scim(error)) = taken else {
@@ -102,7 +102,7 @@ fn a_user_is_found_by_what_it_says_and_no_longer_by_what_it_said() {
         "emails[type eq \"work\" and value eq \"joan@work\"] and active eq true",
         "userName sw \"jo\"",
     ] {
-        assert_eq!(found(inbox, Kind::User, filter), [id.clone()], "{filter}");
+        assert_eq!(found(inbox, Kind::User, filter), [id.as_str()], "{filter}");
     }
     // Once more changes nothing.
     let again = inbox
@@ -146,7 +146,7 @@ fn a_large_group_is_written_whole() {
     let shown = get(inbox, Kind::Group, &id).unwrap();
     assert_eq!(shown["members"].as_array().unwrap().len(), 1500);
     let one = format!("members eq \"{}\"", ids[7]);
-    assert_eq!(found(inbox, Kind::Group, &one), [id.clone()]);
+    assert_eq!(found(inbox, Kind::Group, &one), [id.as_str()]);
     let none = IfMatch::default();
     inbox
         .replace_group(&id, group(inbox, "all"), Vec::new(), &none, now())

@@ -80,7 +80,9 @@ fn changes(client: &Client, path: &str) {
     );
     assert_eq!(after[ENTERPRISE]["employeeNumber"], "8");
     client.account("jane@contoso.com", |account| {
-        account.is_some_and(|a| a["attributes"]["title"] == "Engineer" && a["displayName"] == "Jane Roe")
+        account.is_some_and(|a| {
+            a["attributes"]["title"] == "Engineer" && a["displayName"] == "Jane Roe"
+        })
     });
     // With the flag: filtered paths by themselves, the rest in one value.
     let path = format!("{path}?aadOptscim062020");

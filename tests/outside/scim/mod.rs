@@ -1,6 +1,7 @@
 //! The SCIM endpoint: the built binary, a real socket, and the portal's accounts as the result.
 
 mod bad_input;
+mod conformance;
 mod entra;
 mod okta;
 mod portals;

@@ -51,7 +51,9 @@ fn a_user_lives_through_oktas_cycle() {
         (put["displayName"].as_str(), put.get("locale")),
         (Some("Other"), None)
     );
-    client.account(key, |account| account.is_some_and(|a| a["attributes"]["title"] == "Boss"));
+    client.account(key, |account| {
+        account.is_some_and(|a| a["attributes"]["title"] == "Boss")
+    });
     for by_put in [true, false] {
         for active in [false, true] {
             let answer = match by_put {
