@@ -7,6 +7,8 @@
 #   tests/bench.sh                      1,000 to 100,000 users
 #   tests/bench.sh --big                a million users as well
 #   tests/bench.sh --tenant okta-10k --runs 5
+#   tests/bench.sh scim                 the SCIM endpoint, 10,000 users
+#   tests/bench.sh scim --users 1000000 --fill
 #
 # docs/BENCHMARKS.md says what the rows mean.
 
@@ -14,4 +16,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo build --quiet --release --locked --workspace
-exec "${CARGO_TARGET_DIR:-target}/release/rosterd-bench" run "$@"
+bench="${CARGO_TARGET_DIR:-target}/release/rosterd-bench"
+case "${1:-}" in
+  scim) exec "$bench" "$@" ;;
+esac
+"$bench" run "$@"
+# Without a choice of tenants, the SCIM endpoint as well.
+if [ $# -eq 0 ]; then
+  echo
+  exec "$bench" scim
+fi

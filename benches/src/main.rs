@@ -2,7 +2,7 @@
 //!
 //! The floor is a bare client that downloads the fewest pages that hold the same facts,
 //! decodes them and forgets them. `floor.rs` is that client; `child.rs` starts a program and
-//! says what it used; `scenario.rs` holds what is measured and in which order. `soak.rs` does
+//! says what it used; `scenario.rs` holds what is measured and in which order, `scim.rs` what the SCIM endpoint does. `soak.rs` does
 //! not measure: it disturbs.
 //!
 //! Every program that is measured is a process of its own, the floor too, and so is the
@@ -10,8 +10,10 @@
 
 mod child;
 mod floor;
+mod load;
 mod rosterd;
 mod scenario;
+mod scim;
 mod sim;
 mod soak;
 mod table;
@@ -35,6 +37,8 @@ struct Cli {
 enum Command {
     /// Measures the scenarios and prints tables in Markdown.
     Run(Run),
+    /// Measures the SCIM endpoint beside a bare handler.
+    Scim(scim::Scim),
     /// Random changes, faults and kills, and after some of them a comparison.
     Soak(Soak),
     /// Downloads what a full run needs, and forgets it.
@@ -136,6 +140,7 @@ pub struct Soak {
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Run(run) => scenario::run(run).await,
+        Command::Scim(scim) => scim::run(scim).await,
         Command::Soak(soak) => soak::run(soak).await,
         Command::Floor {
             vendor: Vendor::Graph,

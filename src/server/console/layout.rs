@@ -37,6 +37,7 @@ pub fn page(
                             a href="/" { "Overview" }
                             a href="/runs" { "Runs" }
                             a href="/people" { "People" }
+                            a href="/clients" { "Clients" }
                         }
                         form method="post" action="/logout" {
                             (token(visitor))

@@ -3,6 +3,7 @@
 //! Pages are written here and nowhere else loaded from; their policy lets them do no more
 //! than show themselves and send their own forms. Every change carries the session's token.
 
+mod clients;
 mod layout;
 mod overview;
 mod people;
@@ -38,6 +39,7 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/runs/{id}/report", get(runs::report))
         .route("/people", get(people::search))
         .route("/people/{key}", get(people::one))
+        .route("/clients", get(clients::page))
         .route("/logout", post(session::logout))
         .layer(from_fn(access::in_time));
     Router::new()

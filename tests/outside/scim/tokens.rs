@@ -145,3 +145,30 @@ fn the_inspector_shows_what_is_done_and_not_to_whom() {
         shown.out
     );
 }
+
+#[test]
+fn the_console_shows_what_the_inspector_knows() {
+    let world = world();
+    let client = Client::start(&world);
+    client.user("jane@contoso.com");
+    // Logged in as a browser is.
+    let login = client.served.request("POST", "/login");
+    let answer = client
+        .served
+        .send(login.form(&[("admin_token", crate::served::TOKEN)]))
+        .is(303);
+    let cookie = answer
+        .header("set-cookie")
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    let page = client
+        .served
+        .request("GET", "/clients")
+        .header("cookie", cookie);
+    let page = client.served.send(page).is(200);
+    assert!(page.text.contains("POST /Users"), "{}", page.text);
+    assert!(page.text.contains("/scim/push/v2"), "{}", page.text);
+    assert!(!page.text.contains("jane"), "{}", page.text);
+}
