@@ -15,6 +15,7 @@ pub mod frames;
 pub mod http;
 pub mod plan;
 pub mod rules;
+pub mod scim;
 pub mod server;
 pub mod sources;
 pub mod store;

@@ -9,6 +9,8 @@
 #   tests/bench.sh --tenant okta-10k --runs 5
 #   tests/bench.sh latency          from a change to the account in the portal
 #   tests/bench.sh idle             what the daemon costs while nothing happens
+#   tests/bench.sh scim                 the SCIM endpoint, 10,000 users
+#   tests/bench.sh scim --users 1000000 --fill
 #
 # docs/BENCHMARKS.md says what the rows mean.
 
@@ -16,11 +18,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 cargo build --quiet --release --locked --workspace
-what=run
+bench="${CARGO_TARGET_DIR:-target}/release/rosterd-bench"
 case "${1:-}" in
-    latency | idle)
-        what=$1
-        shift
-        ;;
+  latency | idle | scim) exec "$bench" "$@" ;;
 esac
-exec "${CARGO_TARGET_DIR:-target}/release/rosterd-bench" "$what" "$@"
+"$bench" run "$@"
+# Without a choice of tenants, the SCIM endpoint and the daemon as well.
+if [ $# -eq 0 ]; then
+  for what in scim latency idle; do
+    echo
+    "$bench" "$what"
+  done
+fi

@@ -173,11 +173,14 @@ golden! {
     ];
     kinds_of_later_versions_are_refused_plainly:
         errors_with("[sources.push]\nkind = \"scim\"\n[targets.app]\nkind = \"scim\"\nbase_url = \"https://app.example.com\"\n[targets.hooks]\nkind = \"events\"\n[targets.db]\nkind = \"postgres\"\n[targets.mdm]\nkind = \"applivery\"") => [
-        "rosterd.toml:17: 'sources.push.kind': kind 'scim' is not available in this version",
         "rosterd.toml:19: 'targets.app.kind': kind 'scim' is not available in this version",
         "rosterd.toml:22: 'targets.hooks.kind': kind 'events' is not available in this version",
         "rosterd.toml:24: 'targets.db.kind': kind 'postgres' is not available in this version",
         "rosterd.toml:26: 'targets.mdm.kind': kind 'applivery' is not available in this version",
+    ];
+    an_extension_has_a_urn_and_names:
+        errors_with("[sources.push]\nkind = \"scim\"\n[sources.push.extensions]\n\"urn:x:2.0:User\" = [\"a b\"]") => [
+        "rosterd.toml:18: 'sources.push.extensions.\"urn:x:2.0:User\"' names 'a b', which is not the name of an attribute: letters, digits, '-' and '_'",
     ];
     a_portal_needs_kind_target_and_sources: errors_with("[portals.a]\n[portals.b]\nkind = \"mdm\"") => [
         "rosterd.toml:16: missing 'portals.a.kind': one of store, dashboard, mdm, directory",

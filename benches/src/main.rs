@@ -2,8 +2,9 @@
 //!
 //! The floor is a bare client that downloads the fewest pages that hold the same facts,
 //! decodes them and forgets them. `floor.rs` is that client; `child.rs` starts a program and
-//! says what it used; `scenario.rs` holds what is measured and in which order. `latency.rs`
-//! and `idle.rs` watch the daemon. `soak/` does not measure: it disturbs.
+//! says what it used; `scenario.rs` holds what is measured and in which order, `scim.rs` what the
+//! SCIM endpoint does. `latency.rs` and `idle.rs` watch the daemon. `soak/` does not measure: it
+//! disturbs.
 //!
 //! Every program that is measured is a process of its own, the floor too, and so is the
 //! simulator. Nothing here is measured from within.
@@ -13,8 +14,10 @@ mod daemon;
 mod floor;
 mod idle;
 mod latency;
+mod load;
 mod rosterd;
 mod scenario;
+mod scim;
 mod sim;
 mod soak;
 mod table;
@@ -38,6 +41,8 @@ struct Cli {
 enum Command {
     /// Measures the scenarios and prints tables in Markdown.
     Run(Run),
+    /// Measures the SCIM endpoint beside a bare handler.
+    Scim(scim::Scim),
     /// Random changes, faults and kills, and after some of them a comparison.
     Soak(Soak),
     /// The same for the daemon, by its own schedules, with signals as well.
@@ -179,6 +184,7 @@ async fn main() -> anyhow::Result<()> {
         Command::SoakDaemon(soak) => soak::daemon::run(soak).await,
         Command::Latency(latency) => latency::run(latency).await,
         Command::Idle(idle) => idle::run(idle).await,
+        Command::Scim(scim) => scim::run(scim).await,
         Command::Floor {
             vendor: Vendor::Graph,
             api,

@@ -16,6 +16,7 @@ pub mod person;
 pub mod portal;
 pub mod runs;
 pub mod status;
+pub mod tokens;
 
 use crate::rules::{OnDeactivate, Portal};
 use crate::store::StoreError;

@@ -15,10 +15,11 @@ use anyhow::Context;
 pub use held::{App, Opened, open, open_store};
 
 use crate::audit::AuditLog;
-use crate::config::{Loaded, Settings};
+use crate::config::{Loaded, Settings, SourceKind};
 use crate::plan::guard::Limits;
 use crate::sources::Source;
 use crate::store::{DEFAULT_CACHE_BYTES, SledEngine, Store};
+use crate::sync::push::Inbox;
 use crate::sync::{History, Sync};
 use crate::targets::{Target, local::Local};
 
@@ -51,6 +52,9 @@ impl Parts {
         let portals = rules::portals(settings)?;
         let mut sources = BTreeMap::new();
         for (name, source) in &settings.sources {
+            if matches!(source.kind, SourceKind::Scim(_)) {
+                continue;
+            }
             let needed = rules::needed_attributes(name.as_str(), &portals);
             let opened = sources::open(source, needed)
                 .with_context(|| format!("source '{}' cannot be opened", name.as_str()))?;
@@ -78,6 +82,7 @@ impl Parts {
         Arc::new(Sync {
             rules: settings.sources.values().map(rules::source_rules).collect(),
             sources: self.sources,
+            inboxes: inboxes(settings, &store),
             portals: self.portals,
             targets,
             limits: Limits {
@@ -94,6 +99,28 @@ impl Parts {
             store,
         })
     }
+}
+
+/// The sources that clients push to.
+fn inboxes(settings: &Settings, store: &Store) -> BTreeMap<String, Arc<Inbox>> {
+    let portals: Vec<String> = settings
+        .portals
+        .keys()
+        .map(|name| name.as_str().to_owned())
+        .collect();
+    settings
+        .sources
+        .iter()
+        .filter_map(|(name, source)| match &source.kind {
+            SourceKind::Scim(scim) => Some((name.as_str().to_owned(), scim)),
+            SourceKind::Graph(_) | SourceKind::Okta(_) => None,
+        })
+        .map(|(name, scim)| {
+            let base = settings.server.scim_base(&name);
+            let inbox = Inbox::new(store.clone(), name.clone(), scim, portals.clone(), base);
+            (name, Arc::new(inbox))
+        })
+        .collect()
 }
 
 /// The audit log, beside the store.

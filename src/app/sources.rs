@@ -84,6 +84,7 @@ pub fn open(
             })?;
             Ok(Arc::new(opened))
         }
+        SourceKind::Scim(_) => anyhow::bail!("a client pushes to it; there is nothing to open"),
     }
 }
 

@@ -16,9 +16,11 @@ mod policy;
 mod progress;
 mod run;
 mod runs;
+mod scim;
 mod status;
 mod sync;
 mod table;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,6 +93,12 @@ enum Command {
     /// An MDM portal's policies on a local target.
     #[command(subcommand)]
     Policy(policy::Args),
+    /// Bearer tokens of SCIM sources.
+    #[command(subcommand)]
+    Token(token::Args),
+    /// What SCIM clients sent.
+    #[command(subcommand)]
+    Scim(scim::Args),
     /// Writes the whole store to a file.
     Backup(backup::Args),
     /// Reads a backup into an empty store.
@@ -233,6 +241,8 @@ async fn dispatch(command: Command, loaded: &Loaded, files: Vec<PathBuf>) -> any
         Command::Export(args) => export::run(args, loaded),
         Command::Device(args) => device::run(args, loaded),
         Command::Policy(args) => policy::run(args, loaded),
+        Command::Token(args) => token::run(args, loaded),
+        Command::Scim(args) => scim::run(&args, loaded),
         Command::Backup(args) => backup::backup(&args, loaded),
         Command::Restore(args) => backup::restore(&args, loaded),
         Command::Audit(args) => audit::run(&args, loaded),

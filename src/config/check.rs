@@ -93,7 +93,6 @@ fn kinds_of(section: &str) -> &'static [&'static str] {
 /// Whether this version has the kind; those it has not are refused when typed.
 fn is_available(section: &str, kind: &str) -> bool {
     match section {
-        "sources" => kind != SourceWord::Scim.as_str(),
         "targets" => kind == TargetWord::Local.as_str(),
         _ => true,
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::names::{PortalName, SourceName};
 use super::portals::Portal;
-use super::sources::{Graph, Okta, Scope, Source, SourceKind};
+use super::sources::{Graph, Okta, Scim, Scope, Source, SourceKind};
 use super::{Loaded, Settings, duration};
 
 impl Settings {
@@ -111,6 +111,11 @@ fn facts_of_source(source: &Source) -> Value {
         }) => {
             json!(["okta", pending_users])
         }
+        // What is pushed is kept whether or not a mapping uses it.
+        SourceKind::Scim(Scim {
+            extensions: _,
+            log: _,
+        }) => json!(["scim"]),
     };
     json!({ "kind": kind, "application": application, "nested_groups": nested_groups })
 }

@@ -62,8 +62,8 @@ pub use secret::{MASK, Secret, SecretError, SecretText};
 pub use server::{Server, Tls};
 pub use show::{ShowFormat, render};
 pub use sources::{
-    Cloud, Graph, GraphSignIn, Identity, Okta, OktaSignIn, PendingUsers, Pull, Scope, Source,
-    SourceKind,
+    Cloud, Graph, GraphSignIn, Identity, Okta, OktaSignIn, PendingUsers, Pull, Scim, ScimLog,
+    Scope, Source, SourceKind,
 };
 pub use state::State;
 pub use targets::{Target, TargetKind};

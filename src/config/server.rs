@@ -64,6 +64,18 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Where the client of a SCIM source finds it.
+    pub fn scim_base(&self, source: &str) -> String {
+        let root = match (&self.public_url, &self.tls) {
+            (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
+            (None, Some(_)) => format!("https://{}", self.listen),
+            (None, None) => format!("http://{}", self.listen),
+        };
+        format!("{root}/scim/{source}/v2")
+    }
+}
+
 /// Reads two paths of which neither is of use alone.
 pub(super) fn pair(section: &mut Section, one: &str, other: &str) -> Option<(PathBuf, PathBuf)> {
     match (section.path(one), section.path(other)) {

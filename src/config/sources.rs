@@ -1,8 +1,9 @@
 //! `[sources.NAME]`: where people come from. What is common to all kinds stands here,
-//! what only one has in `graph` and `okta`.
+//! what only one has in `graph`, `okta` and `scim`.
 
 mod graph;
 mod okta;
+mod scim;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,10 +12,11 @@ use super::names::SourceName;
 use super::schedule::Schedule;
 use super::section::Section;
 use super::words::words;
-use super::{address, duration, targets};
+use super::{address, duration};
 
 pub use graph::{Cloud, Graph, GraphSignIn, Identity};
 pub use okta::{Okta, OktaSignIn, PendingUsers};
+pub use scim::{Scim, ScimLog};
 
 words! {
     /// The kinds of source the settings know.
@@ -58,6 +60,8 @@ pub enum SourceKind {
     Graph(Graph),
     /// Okta.
     Okta(Okta),
+    /// A client that pushes over SCIM.
+    Scim(Scim),
 }
 
 /// Who is in scope of a source.
@@ -97,6 +101,7 @@ impl Source {
         match &self.kind {
             SourceKind::Graph(graph) => Some(&graph.pull),
             SourceKind::Okta(okta) => Some(&okta.pull),
+            SourceKind::Scim(_) => None,
         }
     }
 
@@ -104,9 +109,14 @@ impl Source {
         let kind = match section.word("kind")? {
             SourceWord::Graph => Graph::read(section).map(SourceKind::Graph),
             SourceWord::Okta => Okta::read(section).map(SourceKind::Okta),
+            // Whoever is pushed is in scope: the client decides whom it pushes.
             SourceWord::Scim => {
-                targets::not_available(section, SourceWord::Scim.as_str());
-                return None;
+                return Some(Self {
+                    name,
+                    kind: SourceKind::Scim(Scim::read(section)?),
+                    scope: Scope::All,
+                    nested_groups: true,
+                });
             }
         };
         let scope = Scope::read(section);

@@ -68,7 +68,7 @@ impl Target {
 }
 
 /// Refuses a kind that is known but cannot be used.
-pub(super) fn not_available(section: &mut Section, kind: &str) {
+fn not_available(section: &mut Section, kind: &str) {
     let message = format!(
         "'{}': kind '{kind}' is not available in this version",
         section.key("kind")

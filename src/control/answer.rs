@@ -55,6 +55,15 @@ impl Host {
                 let planned = self.board.planned.borrow().clone();
                 frames::write(stream, &planned)
             }
+            Purpose::ScimLog { source, most } => {
+                let sync = self.conductor.sync();
+                let bodies = sync
+                    .inboxes
+                    .get(&source)
+                    .is_some_and(|inbox| inbox.log.bodies);
+                let shown = self.board.inspector.show(&source, most, bodies);
+                frames::write(stream, &shown)
+            }
             Purpose::Check => {
                 let sync = self.conductor.sync();
                 frames::write(stream, &runtime.block_on(sync.check()))

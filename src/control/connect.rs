@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::{Answer, Hello, Purpose, VERSION, Welcome, pointer};
 use crate::frames;
 use crate::plan::{Asked, Plan};
+use crate::scim::inspect::Shown;
 use crate::sources::Finding;
 use crate::store::RemoteEngine;
 use crate::sync::{Intent, Progress, Run};
@@ -85,6 +86,12 @@ impl Daemon {
     /// The next start of each source.
     pub fn planned(&self) -> Result<BTreeMap<String, jiff::Timestamp>, DaemonError> {
         self.ask(Purpose::Planned)
+    }
+
+    /// The latest requests of a SCIM source's client, the oldest first.
+    pub fn scim_log(&self, source: &str, most: usize) -> Result<Vec<Shown>, DaemonError> {
+        let source = source.to_owned();
+        self.ask(Purpose::ScimLog { source, most })
     }
 
     /// How its sources' connections are. This blocks as long as the sources take to answer.

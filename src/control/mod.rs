@@ -20,6 +20,7 @@ pub use connect::{Daemon, DaemonError};
 pub use serve::{Control, ControlError};
 
 use crate::plan::Asked;
+use crate::scim::inspect::Inspector;
 use crate::sync::{Intent, Step};
 
 /// Both sides must be the same program: what goes over the socket has no other format than
@@ -43,6 +44,8 @@ pub struct Board {
     pub settings: watch::Sender<String>,
     /// The next start of each source.
     pub planned: watch::Sender<BTreeMap<String, jiff::Timestamp>>,
+    /// The latest requests of SCIM clients.
+    pub inspector: Inspector,
 }
 
 /// The first message of a connection.
@@ -60,6 +63,8 @@ enum Purpose {
     Run { asked: Asked, intent: Intent },
     /// The next start of each source.
     Planned,
+    /// The latest requests of a SCIM source's client, at most so many.
+    ScimLog { source: String, most: usize },
     /// Every source's connection, tested with the daemon's own credentials.
     Check,
     /// A held run is to be discarded.

@@ -293,9 +293,10 @@ async fn serve(
     conductor: &Conductor,
     board: &Arc<Board>,
 ) -> Result<Server, ServeError> {
+    let inspector = board.inspector.clone();
     let board = board.clone();
     let next_run: NextRun = Arc::new(move |source| board.planned.borrow().get(source).copied());
-    Server::bind(&loaded.settings, conductor.clone(), next_run).await
+    Server::bind(&loaded.settings, conductor.clone(), next_run, inspector).await
 }
 
 /// How each source is pulled.

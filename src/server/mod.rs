@@ -3,8 +3,8 @@
 //! [`Server::bind`] takes the port and reads what has to be read, so that what is wrong is
 //! said before anything runs; [`Server::serve`] answers until it is told to stop. `listen` is
 //! about connections, `access` about every request, `door` about who may come in; the routes
-//! are in `api`, `hooks`, `console`, `health` and `metrics`. Nothing here runs a run: it asks the
-//! conductor.
+//! are in `api`, `scim`, `hooks`, `console`, `health` and `metrics`. Nothing here runs a run: it
+//! asks the conductor.
 
 mod access;
 mod api;
@@ -19,6 +19,7 @@ mod openapi;
 mod page;
 mod problem;
 mod recent;
+mod scim;
 mod stream;
 mod tls;
 
@@ -36,6 +37,7 @@ use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::config;
+use crate::scim::inspect::Inspector;
 use crate::store::{Store, StoreError};
 use crate::sync::Conductor;
 use door::Door;
@@ -83,6 +85,7 @@ struct Inner {
     pings: hooks::Pings,
     nudge: hooks::Nudge,
     sessions: console::Sessions,
+    scim: scim::Desk,
 }
 
 /// What a reload exchanges.
@@ -146,6 +149,7 @@ impl Server {
         settings: &config::Settings,
         conductor: Conductor,
         next_run: NextRun,
+        inspector: Inspector,
     ) -> Result<Server, ServeError> {
         let access = Access::read(settings, &conductor.sync().store)?;
         let address = settings.server.listen;
@@ -178,6 +182,7 @@ impl Server {
             pings: hooks::Pings::default(),
             nudge: hooks::Nudge::default(),
             sessions: console::Sessions::default(),
+            scim: scim::Desk::new(inspector),
         }));
         Ok(Server { listener, shared })
     }
@@ -200,6 +205,7 @@ impl Server {
         if let Door::Closed = shared.access().door {
             tracing::warn!("no 'server.admin_token' is set: the API stays closed");
         }
+        scim::ring_for_what_is_owed(&shared);
         let counting = tokio::spawn(metrics::count_runs(shared.clone()));
         let subscribing = tokio::spawn(hooks::keep_subscriptions(shared.clone()));
         let routes = routes(shared.clone());
@@ -225,6 +231,7 @@ fn routes(shared: Shared) -> Router {
         .nest("/api", api)
         .merge(open)
         .merge(console::routes(shared.clone()))
+        .merge(scim::routes())
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES))

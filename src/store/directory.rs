@@ -66,6 +66,26 @@ impl Store {
         members::read(self.engine(), source, group)
     }
 
+    /// Likewise, with who they are.
+    pub fn named_members(
+        &self,
+        source: &str,
+        group: u32,
+    ) -> Result<Vec<(u32, Member)>, StoreError> {
+        let numbers = self.members(source, group)?;
+        let mut named = Vec::with_capacity(numbers.len());
+        // Ascending, so that each block is read once.
+        let mut block = (u32::MAX, Vec::new());
+        for number in numbers {
+            if block.0 != number / BLOCK {
+                block = (number / BLOCK, self.id_block(source, number / BLOCK)?);
+            }
+            let member = block.1.get((number % BLOCK) as usize);
+            named.extend(member.map(|member| (number, member.clone())));
+        }
+        Ok(named)
+    }
+
     pub fn edit_members(
         &self,
         source: &str,
@@ -156,6 +176,13 @@ impl Store {
             ));
         }
         Ok(marks)
+    }
+
+    pub fn is_marked(&self, kind: u8, source: &str, id: &str) -> Result<bool, StoreError> {
+        let mark = self
+            .engine()
+            .get(Tree::Marks, &rows::mark(kind, source, id))?;
+        Ok(mark.is_some())
     }
 
     /// Whether everything is to be looked at again: a large run did not come to its end.

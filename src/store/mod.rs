@@ -12,18 +12,22 @@
 
 pub mod backup;
 pub mod codec;
+mod commit;
 pub mod directory;
 mod engine;
 mod format;
 mod members;
 mod memory;
+mod pen;
 pub mod portals;
+pub mod pushed;
 mod range;
 pub mod remote;
 pub mod rows;
 pub mod runs;
 mod sled;
 mod spool;
+pub mod tokens;
 mod tree;
 
 #[cfg(test)]
@@ -33,6 +37,7 @@ pub use engine::{BATCH_OPS, TRANSACTION_OPS};
 pub use engine::{Engine, EngineError, Entry, Op, Scan, Snapshot, Value};
 pub use format::FORMAT;
 pub use memory::MemoryEngine;
+pub use pen::Pen;
 pub use range::KeyRange;
 pub use remote::RemoteEngine;
 pub use runs::{Discarded, RunRecord, Way};
@@ -44,6 +49,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::de::DeserializeOwned;
 
 use codec::{CodecError, decode};
+use commit::Commit;
 
 /// The rows, whatever engine keeps them. Reading is here and in the files beside; what is to
 /// be written is made there as [`Op`]s, so that the caller decides what is one unit.
@@ -54,6 +60,9 @@ pub struct Store {
     turn: Arc<Mutex<()>>,
     /// Held while a device or policy is read and written back.
     devices: Arc<Mutex<()>>,
+    /// Held by whoever changes what was pushed.
+    pen: Arc<Mutex<Pen>>,
+    commit: Arc<Commit>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +85,8 @@ impl Store {
             engine,
             turn: Arc::default(),
             devices: Arc::default(),
+            pen: Arc::default(),
+            commit: Arc::default(),
         }
     }
 
@@ -90,6 +101,18 @@ impl Store {
     /// one of them read stays so until it has written. A run takes it for each batch.
     pub fn devices_turn(&self) -> MutexGuard<'_, ()> {
         self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the pen, without which nothing of a pushed source may be changed. It blocks,
+    /// and is held for one write at a time.
+    pub fn pen(&self) -> MutexGuard<'_, Pen> {
+        // Poisoned by a writer that panicked before its one transaction: nothing is half done.
+        self.pen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes everything written so far durable, in one flush with whoever else waits for that.
+    pub fn flush_together(&self) -> Result<(), StoreError> {
+        self.commit.wait(|| self.flush())
     }
 
     pub fn engine(&self) -> &dyn Engine {

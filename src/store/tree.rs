@@ -44,11 +44,17 @@ pub enum Tree {
     Quarantine,
     /// Which group of a portal stands for which group of a source.
     GroupLinks,
+    /// What SCIM clients pushed, as they wrote it.
+    Resources,
+    /// From a value of a pushed resource to the resource.
+    ResourceIndex,
+    /// The bearer tokens of SCIM clients, hashed.
+    Tokens,
 }
 
 impl Tree {
     /// Every tree, in the order of declaration.
-    pub const ALL: [Tree; 18] = [
+    pub const ALL: [Tree; 21] = [
         Tree::Meta,
         Tree::Users,
         Tree::Ids,
@@ -67,6 +73,9 @@ impl Tree {
         Tree::Assigned,
         Tree::Quarantine,
         Tree::GroupLinks,
+        Tree::Resources,
+        Tree::ResourceIndex,
+        Tree::Tokens,
     ];
 
     /// The name on disk and in backups.
@@ -90,6 +99,9 @@ impl Tree {
             Tree::Quarantine => "quarantine",
             Tree::Admins => "admins",
             Tree::GroupLinks => "group_links",
+            Tree::Resources => "resources",
+            Tree::ResourceIndex => "resource_index",
+            Tree::Tokens => "tokens",
         }
     }
 

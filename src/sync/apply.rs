@@ -415,12 +415,15 @@ pub fn settle_marks(
         };
         ops.push(put_mark(place.0, &place.1, &place.2, &mark));
     }
+    // Who was pushed again meanwhile may have been decided on as they were before.
+    let pen = store.pen();
     for place in before.keys() {
-        if !owed.contains_key(place) && !watched.contains(place) {
+        if !owed.contains_key(place) && !watched.contains(place) && !pen.is_touched(place) {
             ops.push(delete_mark(place.0, &place.1, &place.2));
         }
     }
     store.write(ops)?;
+    drop(pen);
     // Only when every mark that is still needed stands by itself.
     Ok(store.write(vec![unmark_everything()])?)
 }

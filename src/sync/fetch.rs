@@ -22,11 +22,24 @@ const LOOK: usize = 500;
 
 /// A complete round.
 pub struct Round {
-    pub staged: Staged,
+    /// None where nothing is fetched: what was pushed is in the store.
+    pub staged: Option<Staged>,
     pub fetched: Fetched,
     pub requests: u64,
     /// A full round that found nobody, where there were this many.
     pub found_nobody: Option<u64>,
+}
+
+impl Round {
+    /// The round of a source that is pushed.
+    pub fn pushed() -> Round {
+        Round {
+            staged: None,
+            fetched: Fetched::default(),
+            requests: 0,
+            found_nobody: None,
+        }
+    }
 }
 
 /// Reads a source. An incremental round that the source cannot go on from becomes a full one.
@@ -94,7 +107,7 @@ async fn attempt(
         .await
         .map_err(RunError::Worker)??;
     Ok(Ok(Round {
-        staged,
+        staged: Some(staged),
         fetched,
         requests: 0,
         found_nobody,

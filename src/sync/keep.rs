@@ -8,7 +8,7 @@ use super::RunError;
 use super::order::{Intent, Order};
 use super::run::Sync;
 use crate::audit::Mark;
-use crate::plan::{Plan, Status};
+use crate::plan::{Mode, Plan, Status};
 use crate::store::directory::put_note;
 use crate::store::runs::{RunRecord, delete_run, put_run};
 
@@ -23,7 +23,18 @@ const PRUNING: jiff::SignedDuration = jiff::SignedDuration::from_hours(24);
 
 impl Sync {
     /// Puts the run into the history: its head in the store, its plan in a compressed file.
+    ///
+    /// What is pushed makes a run for every few requests: one that has nothing to say is not
+    /// worth a line.
     pub(super) fn keep(&self, plan: &Plan, order: &Order) -> Result<(), RunError> {
+        let head = &plan.head;
+        if head.mode == Mode::Push
+            && head.status == Status::Applied
+            && plan.action_count() == 0
+            && head.lists.is_empty()
+        {
+            return Ok(());
+        }
         self.history.write(plan)?;
         let mut ops = Vec::new();
         // A quiet run has nothing to answer for, and a plan that is held again was noted once.

@@ -3,7 +3,7 @@
 //! `run` reads it out; `fetch` and `stage` take in what changed, `view` is the directory as it
 //! will be, `touched` whom that concerns, `decide` asks the rules, `remember` makes it durable,
 //! `apply` carries it out. Only here does a run happen. `order` is what a run is told, and the
-//! `conductor` says who may run when.
+//! `conductor` says who may run when. `push` takes in what SCIM clients write.
 
 pub mod apply;
 pub mod conductor;
@@ -16,6 +16,7 @@ mod links;
 mod notes;
 pub mod order;
 pub mod population;
+pub mod push;
 pub mod remember;
 pub mod run;
 pub mod stage;

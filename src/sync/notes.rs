@@ -14,7 +14,10 @@ use super::view::View;
 use crate::plan::guard::Doubts;
 use crate::plan::{Entry, Guard, Head, Mode, SourceReport, SourceStatus, Status};
 use crate::sources::{FetchError, Fetched};
-use crate::store::rows::{RowState, SourceState};
+use crate::store::rows::{Mark, RowState, SourceState};
+
+/// A mark: kind, source, id.
+type Marked = (u8, String, String, Mark);
 
 /// Every source that was asked, with what came of it.
 pub type Rounds = Vec<(String, Result<Round, FetchError>)>;
@@ -62,12 +65,21 @@ impl Notes {
             doubts: Doubts::default(),
             changed_rules: Vec::new(),
         };
+        let pushed_alone = rounds
+            .iter()
+            .all(|(name, _)| sync.inboxes.contains_key(name));
+        let marks = match rounds
+            .iter()
+            .any(|(name, _)| sync.inboxes.contains_key(name))
+        {
+            true => sync.store.marks()?,
+            false => Vec::new(),
+        };
         for (name, round) in rounds {
             let before = sync.store.source_state(&name)?;
             let report = match round {
                 Ok(round) => {
-                    let staged = round.staged;
-                    if staged.full {
+                    if round.staged.as_ref().is_some_and(|staged| staged.full) {
                         notes.full.push(name.clone());
                     }
                     if let Some(users) = round.found_nobody {
@@ -76,10 +88,15 @@ impl Notes {
                     for warning in &round.fetched.warnings {
                         notes.head.warnings.push(format!("{name}: {warning}"));
                     }
-                    let report = counts(sync, &staged, &before, round.requests)?;
                     notes.fetched.insert(name.clone(), round.fetched);
-                    notes.rounds.insert(name.clone(), staged);
-                    report
+                    match round.staged {
+                        Some(staged) => {
+                            let report = counts(sync, &staged, &before, round.requests)?;
+                            notes.rounds.insert(name.clone(), staged);
+                            report
+                        }
+                        None => pushed(&marks, &name, &before),
+                    }
                 }
                 Err(error) => {
                     let error = error.to_string();
@@ -99,6 +116,8 @@ impl Notes {
         }
         if asked.is_on_demand() {
             notes.head.mode = Mode::OnDemand;
+        } else if pushed_alone && !notes.head.sources.is_empty() {
+            notes.head.mode = Mode::Push;
         } else if asked.full || !notes.full.is_empty() {
             notes.head.mode = Mode::Full;
         }
@@ -152,6 +171,25 @@ impl Notes {
                     })
             })
             .collect()
+    }
+}
+
+/// What a pushed source has, and how many of it are to be looked at.
+fn pushed(marks: &[Marked], name: &str, state: &SourceState) -> SourceReport {
+    let of = |kind: u8| {
+        let those = marks
+            .iter()
+            .filter(|(k, source, ..)| *k == kind && source == name);
+        those.count() as u64
+    };
+    SourceReport {
+        status: SourceStatus::Ok,
+        users: state.users,
+        groups: state.groups,
+        changed_users: of(b'u'),
+        changed_groups: of(b'g'),
+        requests: 0,
+        error: None,
     }
 }
 

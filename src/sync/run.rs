@@ -10,11 +10,12 @@ use tracing::{Instrument, Span, info_span};
 use super::RunError;
 use super::apply::{Applying, settle_marks};
 use super::decide::{Decided, Deciding};
-use super::fetch::fetch;
+use super::fetch::{Round, fetch};
 use super::history::History;
 use super::notes::{Notes, Rounds, rules_note, scope_note};
 use super::order::{Intent, Order, Step};
 use super::population::Populations;
+use super::push::Inbox;
 use super::remember::{self, remember};
 use super::touched;
 use super::view::View;
@@ -41,6 +42,8 @@ pub struct Sync {
     /// Every configured source, in the order of the settings.
     pub rules: Vec<SourceRules>,
     pub sources: BTreeMap<String, Arc<dyn Source>>,
+    /// Sources that clients push to: there is nothing to fetch.
+    pub inboxes: BTreeMap<String, Arc<Inbox>>,
     pub portals: Vec<Portal>,
     /// By the target's name.
     pub targets: BTreeMap<String, Arc<dyn Target>>,
@@ -92,7 +95,12 @@ impl Sync {
         });
         // Dropped with this future, and every fetch with it.
         let mut rounds = JoinSet::new();
+        let mut done = BTreeMap::new();
         for (place, name) in names.into_iter().enumerate() {
+            if self.inboxes.contains_key(&name) {
+                done.insert(place, (name, Ok(Round::pushed())));
+                continue;
+            }
             let source = self.sources.get(&name).cloned().ok_or_else(|| {
                 RunError::Asked(format!("there is no source '{name}' in the settings"))
             })?;
@@ -113,18 +121,21 @@ impl Sync {
             let span = info_span!("fetch", source = %name);
             let round = async move {
                 let round = fetch(&store, &name, &source, ask, &kinds).await?;
-                if let Ok(round) = &round {
+                if let Ok(Round {
+                    staged: Some(staged),
+                    ..
+                }) = &round
+                {
                     progress.step(Step::Fetched {
                         source: name.clone(),
-                        users: round.staged.seen_users,
-                        groups: round.staged.seen_groups,
+                        users: staged.seen_users,
+                        groups: staged.seen_groups,
                     });
                 }
                 Ok::<_, RunError>((place, (name, round)))
             };
             rounds.spawn(round.instrument(span));
         }
-        let mut done = BTreeMap::new();
         while let Some(round) = rounds.join_next().await {
             let (place, round) = round.map_err(RunError::Worker)??;
             done.insert(place, round);
@@ -143,6 +154,9 @@ impl Sync {
     /// Tests every source's connection: its name, and a finding.
     pub async fn check(&self) -> Vec<(String, Finding)> {
         let mut findings = Vec::new();
+        for (name, inbox) in &self.inboxes {
+            findings.push((name.clone(), inbox.check(crate::clock::now())));
+        }
         for (name, source) in &self.sources {
             for finding in source.check().await {
                 findings.push((name.clone(), finding));
@@ -173,9 +187,13 @@ impl Sync {
             return Err(RunError::NotHeld { run: run.clone() });
         }
         let known = self.store.known_sources()?;
+        // With the pen, so that nobody who is pushed meanwhile is mended half way.
+        let mut pen = self.store.pen();
         for source in &known {
             remember::mend(&self.store, source)?;
         }
+        pen.forget_touched();
+        drop(pen);
         remember::index_keys(&self.store, &known, &self.kinds())?;
         let mut notes = Notes::new(self, &order, rounds)?;
         let mut views = Vec::new();
@@ -189,7 +207,7 @@ impl Sync {
         let everybody = !notes.changed_rules.is_empty() || self.store.everything_marked()?;
         let touched = match everybody {
             true => touched::everybody(&view)?,
-            false => touched::by_changes(&view)?,
+            false => touched::by_changes(&view, &self.inboxes)?,
         };
         let deciding = Deciding::new(&view, &self.portals, &self.targets, now)?;
         let mut decided = deciding.run(&touched, &order.stop)?;
@@ -317,7 +335,21 @@ impl Sync {
         now: Timestamp,
     ) -> Result<(), RunError> {
         let mut ops = Vec::new();
-        for (name, fetched) in &notes.fetched {
+        // What is pushed is counted by whoever has the pen.
+        let pen = self.store.pen();
+        for name in self
+            .inboxes
+            .keys()
+            .filter(|name| notes.fetched.contains_key(*name))
+        {
+            let mut state = self.store.source_state(name)?;
+            (state.last_run, state.last_complete) = (Some(now), Some(now));
+            self.store
+                .write(vec![rows_of::put_source_state(name, &state)])?;
+        }
+        drop(pen);
+        let pulled = |name: &String| !self.inboxes.contains_key(name);
+        for (name, fetched) in notes.fetched.iter().filter(|(name, _)| pulled(name)) {
             let mut state = self.store.source_state(name)?;
             if let Some(cursor) = &fetched.cursor {
                 state.cursor = Some(cursor.clone());
@@ -376,8 +408,12 @@ impl Sync {
                 ops.push(rows_of::put_note(&scope_note(name), scope));
             }
         }
-        // A run that read nothing, or only one user, takes no held plan's place.
-        if approved || (whole && !notes.fetched.is_empty()) {
+        // A run that read nothing, or only one user, takes no held plan's place, and one of
+        // what was pushed only that of another.
+        let pushed = notes.head.mode == Mode::Push;
+        let held = if pushed { self.store.held_run()? } else { None };
+        let takes = !pushed || held.is_some_and(|held| held.head.mode == Mode::Push);
+        if approved || (whole && takes && !notes.fetched.is_empty()) {
             ops.push(rows_of::put_note(HELD_NOTE, ""));
         }
         Ok(self.store.transact(ops)?)

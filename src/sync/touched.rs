@@ -1,8 +1,12 @@
 //! Whom a change can concern: the users and groups to be decided, and nobody else.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use roaring::RoaringBitmap;
 
 use super::RunError;
+use super::push::Inbox;
 use super::view::{View, Who};
 
 /// By source, in the view's order.
@@ -30,7 +34,10 @@ pub fn everybody(view: &View<'_>) -> Result<Touched, RunError> {
 }
 
 /// Whom this round's changes concern, and who is marked to be looked at again.
-pub fn by_changes(view: &View<'_>) -> Result<Touched, RunError> {
+pub fn by_changes(
+    view: &View<'_>,
+    inboxes: &BTreeMap<String, Arc<Inbox>>,
+) -> Result<Touched, RunError> {
     let mut touched = Touched::default();
     for (source, seen) in view.sources.iter().enumerate() {
         let mut users = RoaringBitmap::new();
@@ -70,7 +77,16 @@ pub fn by_changes(view: &View<'_>) -> Result<Touched, RunError> {
         match kind {
             b'g' => {
                 let name = &view.sources[source].rules.name;
-                touched.groups[source].extend(view.store.group_number(name, &id)?);
+                let Some(number) = view.store.group_number(name, &id)? else {
+                    continue;
+                };
+                touched.groups[source].insert(number);
+                // Whoever pushed the group marked it alone, and means those below it as well.
+                if inboxes.contains_key(name) {
+                    let who = Who { source, number };
+                    let mut walked = RoaringBitmap::new();
+                    view.reach(who, &mut walked, &mut touched.users[source])?;
+                }
             }
             _ => touched.users[source].extend(view.number_of_user(source, &id)?),
         }

@@ -22,6 +22,7 @@ mod history;
 mod hooks;
 mod http;
 mod kinds;
+mod scim;
 mod sign_in;
 mod tell;
 mod throttle;

@@ -150,6 +150,8 @@ pub struct Settings {
     pub portals: Vec<Portal>,
     /// Lines of `[safety]`. Roomy unless a test says otherwise.
     pub safety: String,
+    /// Further sections.
+    pub more: String,
 }
 
 pub const ROOMY: &str =
@@ -161,6 +163,7 @@ impl Settings {
             sources,
             portals,
             safety: ROOMY.to_owned(),
+            more: String::new(),
         }
     }
 
@@ -208,7 +211,7 @@ impl Settings {
         for portal in &self.portals {
             portal.write(out)?;
         }
-        writeln!(out, "\n[safety]\n{}", self.safety)
+        writeln!(out, "\n[safety]\n{}\n{}", self.safety, self.more)
     }
 }
 

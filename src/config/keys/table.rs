@@ -76,6 +76,8 @@ keys! {
     "sources.NAME.timeout" [graph okta] Duration = "30s", "How long one request may take.";
     "sources.NAME.ca_file" [graph okta] Path = optional, "Further certificate authorities (PEM) to trust, for a proxy.";
     "sources.NAME.extensions.URN" [scim] Texts = optional, "Attributes of a schema extension the client may push.";
+    "sources.NAME.log.requests" [scim] Count = 100, "How many of the client's latest requests `rosterd scim log` can show.";
+    "sources.NAME.log.bodies" [scim] Flag = false, "Whether they are shown with people's data; without it every value is masked.";
 
     "targets.NAME.kind" Word(TargetWord::WORDS) = required, "Where portals live.";
     "targets.NAME.profile" [scim] Text = "generic", "The habits of a known SCIM service provider.";

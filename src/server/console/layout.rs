@@ -17,10 +17,17 @@ pub enum Place {
     Runs,
     People,
     Groups,
+    Clients,
 }
 
 impl Place {
-    const ALL: [Place; 4] = [Place::Overview, Place::Runs, Place::People, Place::Groups];
+    const ALL: [Place; 5] = [
+        Place::Overview,
+        Place::Runs,
+        Place::People,
+        Place::Groups,
+        Place::Clients,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -28,6 +35,7 @@ impl Place {
             Place::Runs => "Runs",
             Place::People => "People",
             Place::Groups => "Groups",
+            Place::Clients => "Clients",
         }
     }
 
@@ -37,6 +45,7 @@ impl Place {
             Place::Runs => "/runs",
             Place::People => "/people",
             Place::Groups => "/groups",
+            Place::Clients => "/clients",
         }
     }
 }

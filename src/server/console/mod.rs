@@ -3,6 +3,7 @@
 //! Pages are written here and nowhere else loaded from; their policy lets them do no more
 //! than show themselves and send their own forms. Every change carries the session's token.
 
+mod clients;
 mod groups;
 mod held;
 mod layout;
@@ -44,6 +45,7 @@ pub fn routes(shared: Shared) -> Router<Shared> {
         .route("/people/{key}", get(person::page))
         .route("/groups", get(groups::list))
         .route("/groups/{source}/{id}", get(groups::one))
+        .route("/clients", get(clients::page))
         .route("/logout", post(session::logout))
         .layer(from_fn(access::in_time));
     Router::new()

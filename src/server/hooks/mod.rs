@@ -58,6 +58,8 @@ impl Hooks {
                     }
                     _ => continue,
                 },
+                // What its client tells is the change itself.
+                SourceKind::Scim(_) => continue,
             };
             hooks.insert(name.to_string(), hook);
         }

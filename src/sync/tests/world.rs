@@ -417,6 +417,7 @@ fn open(
     Arc::new(Sync {
         store,
         rules,
+        inboxes: BTreeMap::new(),
         sources: pretend
             .iter()
             .map(|(name, source)| (name.clone(), source.clone() as Arc<dyn Source>))
