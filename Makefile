@@ -23,6 +23,7 @@ demo: ## A pretend company, a dry run, a sync, and a second sync that does nothi
 # tests/setup.sh gets ready whatever the tests need beside cargo. Without it they need nothing.
 setup:
 	@if [ -f tests/setup.sh ]; then bash tests/setup.sh; fi
+	@bash tests/setup-scim.sh
 
 test: setup ## Every test, and the examples in the documentation of the code.
 	@if cargo nextest --version >/dev/null 2>&1; then \
