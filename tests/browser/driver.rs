@@ -21,7 +21,7 @@ use crate::served::{PATIENCE, Served, TOKEN};
 
 /// What to do where there is no browser.
 const MISSING: &str =
-    "tests/browser needs Chromium and chromedriver: 'bash tests/setup.sh' installs them";
+    "tests/browser needs Chromium and chromedriver: 'bash tests/setup-browser.sh' installs them";
 
 /// The places where Chromium may be, by how it is packaged.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
-use axum::http::{Method, header};
+use axum::http::header;
 use axum::response::Response;
 use axum::routing::any;
 use bytes::Bytes;
@@ -81,27 +81,41 @@ async fn serve(
     let sync = shared.conductor.sync();
     let inbox = sync.inboxes.get(source);
     let method = request.method().clone();
-    if let Err(refused) = door::pass(&shared, source, inbox, request.headers()) {
-        return refused.into_response(&method);
-    }
+    let passed = door::pass(&shared, source, inbox, request.headers());
     let Some(inbox) = inbox.cloned() else {
         return door::no_such_source().into_response(&method);
     };
     let query = request.uri().query().unwrap_or_default().to_owned();
     let agent = request.headers().get(header::USER_AGENT);
     let agent = agent.and_then(|agent| agent.to_str().ok());
-    let agent = agent.unwrap_or_default().to_owned();
-    let (reply, sent) = answered(&shared, &inbox, rest, &query, request).await;
-    note(
-        &shared,
-        &inbox,
-        &method,
-        (rest, &query),
-        agent,
-        began,
-        &sent,
-        &reply,
-    );
+    let mut exchange = Exchange {
+        at: clock::now(),
+        took_ms: 0,
+        method: method.to_string(),
+        target: match query.is_empty() {
+            true => format!("/{rest}"),
+            false => format!("/{rest}?{query}"),
+        },
+        agent: agent.unwrap_or_default().to_owned(),
+        status: 0,
+        request: Bytes::new(),
+        answer: Bytes::new(),
+    };
+    let reply = match passed {
+        Ok(()) => {
+            let (reply, sent) = answered(&shared, &inbox, rest, &query, request).await;
+            exchange.request = sent;
+            reply
+        }
+        // Who is only told to wait is not worth a note: it would push the others out.
+        Err(refused) if refused.status() == 429 => return refused.into_response(&method),
+        Err(refused) => refused,
+    };
+    exchange.took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    exchange.status = reply.status();
+    exchange.answer = reply.body().clone();
+    let keep = inbox.log.requests;
+    shared.scim.inspector.note(&inbox.source, keep, exchange);
     reply.into_response(&method)
 }
 
@@ -113,45 +127,13 @@ async fn answered(
     query: &str,
     request: Request,
 ) -> (Reply, Bytes) {
-    let call = match request::read(rest, query, request).await {
-        Ok((call, sent)) => (call, sent),
+    let (call, sent) = match request::read(rest, query, request).await {
+        Ok(read) => read,
         Err(error) => return (error.into(), Bytes::new()),
     };
-    let (call, sent) = call;
     let reply = match call {
         Ok(call) => dispatch::answer(shared, inbox, call).await,
         Err(error) => error.into(),
     };
     (reply, sent)
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one line")]
-fn note(
-    shared: &Shared,
-    inbox: &Inbox,
-    method: &Method,
-    (rest, query): (&str, &str),
-    agent: String,
-    began: Instant,
-    sent: &Bytes,
-    reply: &Reply,
-) {
-    let target = match query.is_empty() {
-        true => format!("/{rest}"),
-        false => format!("/{rest}?{query}"),
-    };
-    let exchange = Exchange {
-        at: clock::now(),
-        took_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        method: method.to_string(),
-        target,
-        agent,
-        status: reply.status(),
-        request: sent.clone(),
-        answer: reply.body().clone(),
-    };
-    shared
-        .scim
-        .inspector
-        .note(&inbox.source, inbox.log.requests, exchange);
 }

@@ -129,6 +129,63 @@ fn keys_that_a_user_gave_up_are_kept_while_a_run_may_need_them() {
 }
 
 #[test]
+fn who_is_pushed_while_a_run_goes_on_stays_marked() {
+    let inbox = &inbox();
+    let id = inbox.create_user(user(inbox, "jane"), now()).unwrap().id;
+    let store = &inbox.store;
+    let settle = || {
+        crate::sync::apply::settle_marks(store, &BTreeMap::new(), &BTreeSet::new()).unwrap();
+        store.is_marked(b'u', "push", &id).unwrap()
+    };
+    // A run begins, and she is renamed before it ends: it may have decided on the old name.
+    store.pen().forget_touched();
+    let none = IfMatch::default();
+    inbox
+        .replace_user(&id, user(inbox, "joan"), &none, now())
+        .unwrap();
+    assert!(settle());
+    // The next one has seen what she is now.
+    store.pen().forget_touched();
+    assert!(!settle());
+    // Her old name is kept until a change finds no account under it.
+    let old_keys = || store.user("push", &id).unwrap().unwrap().old_keys;
+    assert_eq!(old_keys(), ["jane"]);
+    inbox
+        .replace_user(&id, user(inbox, "june"), &none, now())
+        .unwrap();
+    assert_eq!(old_keys(), ["joan"]);
+}
+
+/// How many bytes a member more writes into a group of some size.
+fn cost_of_one_more(size: u32) -> usize {
+    let inbox = &inbox();
+    let ids: Vec<String> = (0..=size)
+        .map(|n| {
+            let user = user(inbox, &format!("u{n}"));
+            inbox.create_user(user, now()).unwrap().id
+        })
+        .collect();
+    let (last, rest) = ids.split_last().unwrap();
+    let group = inbox.create_group(group(inbox, "g"), rest.to_vec(), now());
+    let group = group.unwrap().id;
+    let number = inbox.store.group_number("push", &group).unwrap().unwrap();
+    let row = inbox.store.user("push", last).unwrap().unwrap();
+    let ops = inbox
+        .store
+        .edit_members("push", number, &[row.number], &[])
+        .unwrap();
+    ops.iter().map(crate::store::Op::bytes).sum()
+}
+
+#[test]
+fn a_member_more_costs_the_same_at_any_size() {
+    let large = cost_of_one_more(9_000);
+    // One chunk, whatever the group: at most some 2,000 numbers of two bytes and a little.
+    assert!(large < 10_000, "{large} bytes");
+    assert!(cost_of_one_more(2_000) * 3 > large);
+}
+
+#[test]
 fn a_large_group_is_written_whole() {
     let inbox = &inbox();
     let ids: Vec<String> = (0..1500)

@@ -110,13 +110,20 @@ fn the_inspector_shows_what_is_done_and_not_to_whom() {
     let jane = json!({ "schemas": [USER], "userName": "jane@contoso.com", "password": "hidden" });
     client.call("POST", "/Users", jane.clone()).is(201);
     client.call("POST", "/Users", jane).is(409);
+    // A client that has the wrong token is seen as well.
+    let wrong = client
+        .served
+        .request("GET", "/scim/push/v2/Users")
+        .bearer_auth("wrong");
+    client.send(wrong).is(401);
     let arguments = ["scim", "log", "--source", "push", "--format", "json"];
     let shown = world.run(&arguments).ends_with(0);
     for secret in ["jane", "contoso", "hidden", &client.token] {
         assert!(!shown.out.contains(secret), "{}", shown.out);
     }
     let shown = shown.json();
-    assert_eq!(shown.as_array().unwrap().len(), 2);
+    assert_eq!(shown.as_array().unwrap().len(), 3);
+    assert_eq!(shown[2]["status"], 401);
     assert_eq!(
         (&shown[1]["status"], &shown[1]["method"]),
         (&json!(409), &json!("POST"))
@@ -125,7 +132,7 @@ fn the_inspector_shows_what_is_done_and_not_to_whom() {
     let text = world
         .run(&["scim", "log", "--source", "push", "--last", "1"])
         .ends_with(0);
-    assert!(text.out.contains("POST /Users → 409"), "{}", text.out);
+    assert!(text.out.contains("GET /Users → 401"), "{}", text.out);
 
     // Where the settings say so, with what was said; but never a password.
     client.served.stop();
