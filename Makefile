@@ -6,7 +6,7 @@ SHELL := /bin/bash
 FUZZ_CASES ?= 20000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak fuzz fmt lint unit install uninstall ci setup
+.PHONY: help demo test bench soak fuzz fmt lint unit install uninstall deb ci setup
 
 # Where `make install` puts things; DESTDIR goes before all of it, for packages.
 PREFIX ?= /usr/local
@@ -68,6 +68,13 @@ install: ## The program, its manual and completions, and the systemd unit (PREFI
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' systemd/rosterd.service >$(DESTDIR)$(UNITS)/rosterd.service
 	chmod 0644 $(DESTDIR)$(UNITS)/rosterd.service
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
+
+deb: ## A Debian package, in target/debian.
+	@cargo deb --version >/dev/null 2>&1 || cargo install --locked cargo-deb
+	@test -x $(BIN) || cargo build --release --locked
+	rm -rf target/package
+	$(MAKE) --no-print-directory install DESTDIR=target/package PREFIX=/usr UNITS=/usr/lib/systemd/system
+	cargo deb --locked --no-build
 
 uninstall: ## Takes away what install put there. Settings and the store stay.
 	@if [ -z "$(DESTDIR)" ] && [ -d /run/systemd/system ]; then systemctl disable --now rosterd || true; fi
