@@ -108,8 +108,11 @@ impl BulkOperation {
 
     /// The `bulkId`s that this refers to.
     pub fn references(&self) -> Vec<String> {
-        let mut found = Vec::new();
-        collect(&Value::String(self.path.clone()), &mut found);
+        let mut found: Vec<String> = self
+            .path
+            .split('/')
+            .filter_map(|part| part.strip_prefix(REFERENCE).map(str::to_owned))
+            .collect();
         if let Some(data) = &self.data {
             collect(data, &mut found);
         }
@@ -118,22 +121,26 @@ impl BulkOperation {
 
     /// Puts the ids in place of the references that are known.
     pub fn resolve(&mut self, ids: &BTreeMap<String, String>) {
-        for (bulk_id, id) in ids {
-            self.path = self.path.replace(&format!("{REFERENCE}{bulk_id}"), id);
-        }
+        let parts = self
+            .path
+            .split('/')
+            .map(|part| known(part, ids).unwrap_or(part));
+        self.path = parts.collect::<Vec<_>>().join("/");
         if let Some(data) = &mut self.data {
             replace(data, ids);
         }
     }
 }
 
+/// The id that a text refers to.
+fn known<'i>(text: &str, ids: &'i BTreeMap<String, String>) -> Option<&'i str> {
+    let name = text.strip_prefix(REFERENCE)?;
+    ids.get(name).map(String::as_str)
+}
+
 fn collect(value: &Value, found: &mut Vec<String>) {
     match value {
-        Value::String(text) => {
-            if let Some((_, reference)) = text.split_once(REFERENCE) {
-                found.push(reference.to_owned());
-            }
-        }
+        Value::String(text) => found.extend(text.strip_prefix(REFERENCE).map(str::to_owned)),
         Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
         Value::Object(parts) => parts.values().for_each(|part| collect(part, found)),
         _ => {}
@@ -143,8 +150,8 @@ fn collect(value: &Value, found: &mut Vec<String>) {
 fn replace(value: &mut Value, ids: &BTreeMap<String, String>) {
     match value {
         Value::String(text) => {
-            if let Some(id) = text.strip_prefix(REFERENCE).and_then(|name| ids.get(name)) {
-                *text = id.clone();
+            if let Some(id) = known(text, ids) {
+                *text = id.to_owned();
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| replace(item, ids)),
@@ -219,6 +226,19 @@ mod tests {
         let data = request.operations[0].data.clone().unwrap();
         assert_eq!(data["members"][0]["value"], "1");
         assert!(request.operations[0].references().is_empty());
+    }
+
+    #[test]
+    fn a_reference_is_not_the_beginning_of_another() {
+        let mut request = read(json!([
+            { "method": "DELETE", "path": "/Users/bulkId:12", "data": "bulkId:12" },
+        ]))
+        .unwrap();
+        let ids = BTreeMap::from([("1".to_owned(), "a".to_owned())]);
+        let operation = &mut request.operations[0];
+        operation.resolve(&ids);
+        assert_eq!(operation.path, "/Users/bulkId:12");
+        assert_eq!(operation.references(), ["12", "12"]);
     }
 
     #[test]

@@ -61,6 +61,7 @@ fn the_keyboard_alone_logs_in_and_comes_to_every_main_action() {
         "Runs",
         "People",
         "Groups",
+        "Clients",
         "Log out",
         "full",
     ];

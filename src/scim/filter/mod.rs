@@ -12,7 +12,7 @@ mod parse;
 mod tests;
 
 pub use compile::{Compiled, Place, Term, Test};
-pub(super) use parse::{Parser, Token};
+pub(super) use parse::{Parser, is_name};
 
 use super::ScimError;
 

@@ -8,7 +8,7 @@ use super::{Filter, Literal, MAX_DEPTH, MAX_TERMS, Operator};
 use crate::scim::{ScimError, same};
 
 #[derive(Clone, PartialEq, Debug)]
-pub(in crate::scim) enum Token {
+enum Token {
     /// A name, a keyword, an operator, a number or a value without quotes.
     Word(String),
     Text(String),
@@ -49,7 +49,7 @@ impl<'t> Parser<'t> {
         self.read().map(|(token, _)| token)
     }
 
-    pub fn next(&mut self) -> Result<Token, ScimError> {
+    fn next(&mut self) -> Result<Token, ScimError> {
         let (token, at) = self.read()?;
         self.at = at;
         Ok(token)
@@ -204,9 +204,7 @@ impl<'t> Parser<'t> {
 
     /// Refuses what cannot be the name of an attribute.
     fn named(&self, name: &str) -> Result<(), ScimError> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || "_-.:$".contains(c);
-        let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$');
-        match begins && name.chars().all(fits) {
+        match is_name(name) {
             true => Ok(()),
             false => Err(self.wrong("something that is no attribute's name")),
         }
@@ -218,6 +216,13 @@ impl<'t> Parser<'t> {
             _ => Err(self.wrong("something behind the filter")),
         }
     }
+}
+
+/// Whether a word can name an attribute: with its URN and its sub-attribute, as `$ref` too.
+pub(in crate::scim) fn is_name(word: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-.:$".contains(c);
+    let begins = word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '$');
+    begins && word.chars().all(fits)
 }
 
 fn one_or(mut filters: Vec<Filter>, many: fn(Vec<Filter>) -> Filter) -> Filter {

@@ -52,8 +52,8 @@ pub async fn answer(shared: &Shared, inbox: &Arc<Inbox>, call: Call) -> Reply {
         outcomes.insert(at, outcome(inbox, &operation, &reply));
     }
     // One flush for all of them.
-    let desk = inbox.clone();
-    if let Err(reply) = dispatch::blocking(move || Ok(desk.store.flush_together()?)).await {
+    let own = inbox.clone();
+    if let Err(reply) = dispatch::blocking(move || Ok(own.store.flush_together()?)).await {
         return reply;
     }
     let outcomes: Vec<Value> = outcomes.into_values().collect();

@@ -145,14 +145,14 @@ pub async fn change(
 }
 
 async fn deleted(shared: &Shared, inbox: &Arc<Inbox>, kind: Kind, id: String, call: Call) -> Reply {
-    let desk = inbox.clone();
+    let own = inbox.clone();
     let done = blocking(move || {
         match kind {
-            Kind::User => desk.delete_user(&id, &call.if_match, clock::now())?,
-            Kind::Group => desk.delete_group(&id, &call.if_match, clock::now())?,
+            Kind::User => own.delete_user(&id, &call.if_match, clock::now())?,
+            Kind::Group => own.delete_group(&id, &call.if_match, clock::now())?,
         }
         match call.alone {
-            true => Ok(desk.store.flush_together()?),
+            true => Ok(own.store.flush_together()?),
             false => Ok(()),
         }
     });
@@ -183,16 +183,16 @@ async fn written(
         selection,
         alone,
     } = how;
-    let desk = inbox.clone();
+    let own = inbox.clone();
     let done = blocking(move || {
-        let written = write(&desk)?;
+        let written = write(&own)?;
         if written.changed && alone {
-            desk.store.flush_together()?;
+            own.store.flush_together()?;
         }
         let shown = match status {
             StatusCode::NO_CONTENT => None,
             // Somebody else may have deleted it by now.
-            _ => Some(desk.get(kind, &written.id, &selection)?),
+            _ => Some(own.get(kind, &written.id, &selection)?),
         };
         Ok((written, shown))
     });

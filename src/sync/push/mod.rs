@@ -4,11 +4,13 @@
 //! marked, as for pulled users.
 //!
 //! `draft` gathers one write, `users` and `groups` know what belongs to it, `read` puts
-//! together what is answered, `query` finds. What a resource may look like is decided in
+//! together what is answered, `query` finds, by an `index` where it can. What a resource may look like is decided in
 //! [`crate::scim`]; nothing here knows HTTP.
 
 mod draft;
 mod groups;
+mod index;
+mod places;
 mod query;
 mod read;
 mod users;
@@ -24,7 +26,7 @@ use jiff::Timestamp;
 pub use query::{DEFAULT_PAGE, MAX_PAGE, Search};
 pub use read::{Answer, tag};
 
-use query::Places;
+use places::Places;
 
 use crate::config::{Scim, ScimLog};
 use crate::scim::{Kind, Object, ResourceType, ScimError, Types};

@@ -2,19 +2,15 @@
 //! `displayName` or a member comes out of an index, at any size; every other filter looks at
 //! each resource.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
+use super::index::index_of;
+use super::places::{Start, mark_of, read_cursor, write_cursor};
 use super::{Inbox, PushError};
 use crate::scim::filter::Compiled;
 use crate::scim::sort::{Order, Rank};
 use crate::scim::{Filter, Kind, ListResponse, Object, Query, ScimError, Selection};
 use crate::store::pushed::ResourceRow;
-use crate::store::rows::RowState;
 
 /// How many resources a page has where the client does not say.
 pub const DEFAULT_PAGE: usize = 100;
@@ -25,30 +21,12 @@ pub const MAX_PAGE: usize = 1000;
 /// The most matches that are put in order: they are kept in memory by what they are sorted by.
 const MAX_SORTED: usize = 200_000;
 
-/// How many places in lists are remembered.
-const PLACES: usize = 64;
-
-/// Where pages ended, so that the next one of a list without a filter begins there and does not
-/// count its way from the start. Good as long as nothing was created or deleted.
-#[derive(Default)]
-pub struct Places(Mutex<HashMap<(Kind, u64), (Generation, String)>>);
-
-type Generation = (u32, u64, u64);
-
 /// One type's part of a search.
 struct Part {
     kind: Kind,
     filter: Option<Compiled>,
     order: Option<Order>,
     selection: Selection,
-}
-
-/// Where a page begins.
-enum Start {
-    /// After so many matches.
-    Skip(u64),
-    /// Behind this resource.
-    After(Kind, String),
 }
 
 /// What has been found so far.
@@ -254,7 +232,8 @@ impl Inbox {
                 break;
             }
             taken += 1;
-            if taken == count {
+            // Behind a cursor nobody knows how many came before.
+            if taken == count && from.is_none() {
                 self.places.put(part.kind, began + taken, generation, &id);
             }
         }
@@ -374,135 +353,4 @@ impl Inbox {
         }
         Ok(())
     }
-
-    /// Those among whom everything is that passes, where an index can tell.
-    fn narrowed(
-        &self,
-        kind: Kind,
-        filter: &Compiled,
-    ) -> Result<Option<BTreeSet<String>>, PushError> {
-        Ok(match index_of(kind, filter) {
-            None => None,
-            Some(("id", id)) => Some(BTreeSet::from([id.to_owned()])),
-            Some(("members", member)) => Some(self.groups_with(member)?),
-            Some((index, value)) => {
-                let letter = kind.letter();
-                let found = self
-                    .store
-                    .resources_with(&self.source, letter, index, value)?;
-                Some(found.into_iter().collect())
-            }
-        })
-    }
-
-    /// The groups that hold a user or a group directly.
-    fn groups_with(&self, member: &str) -> Result<BTreeSet<String>, PushError> {
-        let user = self.store.user(&self.source, member)?;
-        let parents = match user {
-            Some(user) => user.parents,
-            None => match self.store.group_number(&self.source, member)? {
-                Some(number) => {
-                    let row = self.store.group(&self.source, number)?;
-                    row.map(|row| row.parents).unwrap_or_default()
-                }
-                None => Vec::new(),
-            },
-        };
-        let mut groups = BTreeSet::new();
-        for number in parents {
-            if let Some(row) = self.store.group(&self.source, number)?
-                && row.state == RowState::Known
-            {
-                groups.insert(row.group.id.as_str().to_owned());
-            }
-        }
-        Ok(groups)
-    }
-}
-
-/// The index that narrows a filter down the most, and the value it is asked for.
-fn index_of(kind: Kind, filter: &Compiled) -> Option<(&'static str, &str)> {
-    let of_place = |extension: &Option<String>, attribute: &str, sub: Option<&str>| match (
-        extension, attribute, sub,
-    ) {
-        (None, "id", None) => Some("id"),
-        (None, "externalId", None) => Some("externalId"),
-        (None, "displayName", None) => Some("displayName"),
-        (None, "userName", None) if kind == Kind::User => Some("userName"),
-        (None, "emails", Some("value")) if kind == Kind::User => Some("emails"),
-        (None, "members", Some("value")) if kind == Kind::Group => Some("members"),
-        _ => None,
-    };
-    let plain = filter.must_equal().into_iter().filter_map(|(place, to)| {
-        let index = of_place(&place.extension, &place.attribute, place.sub.as_deref())?;
-        Some((index, to))
-    });
-    let inner = filter.values_must_equal().into_iter();
-    let inner = inner.filter_map(|(of, place, to)| {
-        let index = of_place(&of.extension, &of.attribute, Some(&place.attribute))?;
-        Some((index, to))
-    });
-    let all: Vec<(&str, &str)> = plain.chain(inner).collect();
-    // The id says most, and a name more than a group's member.
-    [
-        "id",
-        "userName",
-        "externalId",
-        "emails",
-        "displayName",
-        "members",
-    ]
-    .into_iter()
-    .find_map(|index| {
-        let found = all.iter().find(|(found, _)| *found == index)?;
-        Some((index, found.1))
-    })
-}
-
-impl Places {
-    fn get(&self, kind: Kind, start: u64, now: Generation) -> Option<String> {
-        let places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (then, id) = places.get(&(kind, start))?;
-        (*then == now).then(|| id.clone())
-    }
-
-    fn put(&self, kind: Kind, start: u64, now: Generation, id: &str) {
-        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        places.retain(|_, (then, _)| *then == now);
-        if places.len() >= PLACES {
-            places.clear();
-        }
-        places.insert((kind, start), (now, id.to_owned()));
-    }
-}
-
-/// What a cursor is good for: the same question.
-fn mark_of(kinds: &[Kind], query: &Query) -> String {
-    let asked = format!(
-        "{kinds:?}{:?}{:?}{}",
-        query.filter, query.sort_by, query.descending
-    );
-    blake3::hash(asked.as_bytes()).to_hex()[..8].to_owned()
-}
-
-fn write_cursor(mark: &str, place: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{mark}{place}"))
-}
-
-fn read_cursor(cursor: &str, mark: &str) -> Result<Start, ScimError> {
-    let wrong = || ScimError::cursor("the cursor is not one of this list's");
-    let read = || {
-        let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-        let text = String::from_utf8(bytes).ok()?;
-        let place = text.strip_prefix(mark)?;
-        if let Some(skip) = place.strip_prefix('o') {
-            return skip.parse().ok().map(Start::Skip);
-        }
-        if let Some(id) = place.strip_prefix("iu") {
-            return Some(Start::After(Kind::User, id.to_owned()));
-        }
-        let id = place.strip_prefix("ig")?;
-        Some(Start::After(Kind::Group, id.to_owned()))
-    };
-    read().ok_or_else(wrong)
 }

@@ -266,6 +266,14 @@ fn pages_of_a_list_are_the_list() {
         }
         assert_eq!(found, ids);
     }
+    // Pages by number begin where they did, whatever was paged by cursor in between.
+    let query = Query {
+        start: Some(5),
+        count: Some(2),
+        ..Query::default()
+    };
+    let list = search(inbox, &[Kind::User], &query).unwrap();
+    assert_eq!(of(&list.resources), ids[4..6]);
     let both = Query {
         count: Some(0),
         ..Query::default()

@@ -145,6 +145,14 @@ fn groups_are_pushed_and_users_imported() {
         );
     }
     assert_eq!(seen, users);
+    let cached = world.json(&["export", "users", "--source", "push"]);
+    let cached: Vec<&str> = cached
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|user| user["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(cached, users);
     client.send(client.request("DELETE", &path)).is(204);
     client.groups(json!({}));
 }

@@ -97,6 +97,17 @@ fn a_token_opens_its_own_source_as_long_as_it_is_good() {
     assert!(limited.header("retry-after").parse::<u64>().unwrap() <= 61);
     get("push", &good).is(200);
 
+    let check = world.run(&["check"]).ends_with(0);
+    assert!(check.out.contains("/scim/push/v2, with"), "{}", check.out);
+    world.json(&[
+        "token", "revoke", "--source", "push", "--all", "--format", "json",
+    ]);
+    let check = world.run(&["check"]).ends_with(1);
+    assert!(
+        check.out.contains("rosterd token create --source push"),
+        "{}",
+        check.out
+    );
     world
         .run(&["token", "create", "--source", "nobody"])
         .ends_with(2);
