@@ -148,7 +148,10 @@ fn hook() -> (String, std::sync::mpsc::Receiver<String>) {
             let token = url::form_urlencoded::parse(query.as_bytes())
                 .find(|(name, _)| name == "validationToken")
                 .map_or_else(String::new, |(_, value)| value.into_owned());
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", token.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
+                token.len()
+            );
             let _ = stream.write_all(format!("{head}{token}").as_bytes());
             if token.is_empty() {
                 let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
