@@ -25,8 +25,9 @@ fn settings() -> Settings {
 fn settled(world: &World) -> Service {
     let service = Service::start(world);
     let runs = wait_for_runs(world, 1);
-    assert_eq!(runs.len(), 1, "{runs:#?}");
-    assert_eq!(runs[0]["status"], "applied", "{runs:#?}");
+    // A short schedule may have brought a second one meanwhile.
+    let applied = runs.iter().all(|run| run["status"] == "applied");
+    assert!(applied, "{runs:#?}");
     service
 }
 

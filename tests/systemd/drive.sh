@@ -32,6 +32,8 @@ claim 'it is active' is ActiveState active
 claim 'it runs as a user that exists only meanwhile' is DynamicUser yes
 claim 'commands reach it over its socket in the runtime directory' /opt/bin/rosterd status
 claim 'a secret comes as a credential, and a sync works' /opt/bin/rosterd sync
+claim 'the journal has the fields of a line' \
+  bash -c "journalctl --no-pager -o json -u $unit | grep -q ROSTERD_RUN_ID"
 claim 'its state is in the state directory' test -e /var/lib/private/rosterd
 claim 'a sync made accounts' bash -c '/opt/bin/rosterd export accounts --portal people | grep -q @'
 

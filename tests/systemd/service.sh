@@ -9,8 +9,10 @@ here=tests/systemd
 bin=${1:-target/debug}
 
 [ "$(id -u)" = 0 ] || { echo "$here/service.sh boots a container: run it as root" >&2; exit 1; }
-command -v systemd-nspawn >/dev/null || apt-get install -y --no-install-recommends \
-  systemd-container >/dev/null || {
+command -v systemd-nspawn >/dev/null || {
+  apt-get update -qq || true
+  apt-get install -y -qq --no-install-recommends systemd-container >/dev/null
+} || {
   echo "$here/service.sh needs systemd-nspawn: apt-get install systemd-container" >&2
   exit 1
 }
