@@ -4,6 +4,7 @@ use crate::app;
 use crate::config::Loaded;
 use crate::scim::inspect::Shown;
 
+use super::table::clean;
 use super::token::pushed;
 use super::{Exit, Output, Usage};
 
@@ -55,12 +56,6 @@ fn print(shown: &Shown) {
         request,
         answer,
     } = shown;
-    // What came from outside must not steer the terminal.
-    let clean = |text: &str| -> String {
-        text.chars()
-            .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
-            .collect()
-    };
     println!(
         "{at} {method} {} → {status} in {took_ms} ms ({})",
         clean(target),

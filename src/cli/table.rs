@@ -32,8 +32,8 @@ fn render(heading: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A name from outside must not steer the terminal.
-fn clean(cell: &str) -> String {
+/// A text from outside must not steer the terminal.
+pub fn clean(cell: &str) -> String {
     cell.chars()
         .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
         .collect()

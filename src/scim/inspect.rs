@@ -94,12 +94,11 @@ impl Inspector {
     /// The latest `most` of a source, the oldest first.
     pub fn show(&self, source: &str, most: usize, bodies: bool) -> Vec<Shown> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_source = all.get(source).into_iter().flatten();
-        let skip = all
-            .get(source)
-            .map_or(0, |all| all.len().saturating_sub(most));
+        let Some(of_source) = all.get(source) else {
+            return Vec::new();
+        };
         of_source
-            .skip(skip)
+            .range(of_source.len().saturating_sub(most)..)
             .map(|exchange| shown(exchange, bodies))
             .collect()
     }

@@ -60,35 +60,30 @@ impl Commit {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
-    use std::sync::{Arc, Barrier};
 
     use super::*;
 
     #[test]
-    fn many_who_wait_share_a_flush() {
-        let commit = Arc::new(Commit::default());
-        let flushes = Arc::new(AtomicU64::new(0));
-        let together = Arc::new(Barrier::new(32));
-        let writers: Vec<_> = (0..32)
-            .map(|_| {
-                let (commit, flushes) = (commit.clone(), flushes.clone());
-                let together = together.clone();
-                std::thread::spawn(move || {
-                    together.wait();
+    fn all_who_come_during_a_flush_share_the_next() {
+        const WRITERS: u64 = 32;
+        let commit = Commit::default();
+        let flushes = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..WRITERS {
+                scope.spawn(|| {
                     let flush = || {
                         flushes.fetch_add(1, Ordering::SeqCst);
-                        std::thread::yield_now();
+                        // The first one lasts until everybody has come.
+                        while commit.state().asked < WRITERS {
+                            std::thread::yield_now();
+                        }
                         Ok(())
                     };
                     commit.wait(flush).unwrap();
-                })
-            })
-            .collect();
-        for writer in writers {
-            writer.join().unwrap();
-        }
-        let flushes = flushes.load(Ordering::SeqCst);
-        assert!((1..=32).contains(&flushes), "{flushes}");
+                });
+            }
+        });
+        assert_eq!(flushes.into_inner(), 2);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod chance;
 mod oracle;
+mod receiver;
 mod served;
 mod service;
 mod settings;

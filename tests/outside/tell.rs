@@ -1,12 +1,11 @@
 //! Who is told when something needs an eye: by a webhook, by a command, once for each change.
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 
 use serde_json::{Value, json};
 
+use crate::receiver::{Posted, receiver};
 use crate::served::{PATIENCE, Served};
 use crate::settings::{Portal, Settings, Source};
 use crate::world::{World, text};
@@ -59,40 +58,9 @@ fn are_told(served: &Served, file: &PathBuf, expected: &[&str]) {
 }
 
 /// A webhook that refuses the first message it gets, and passes on what it takes.
-fn webhook() -> (String, Receiver<Value>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let address = listener.local_addr().expect("an address");
-    let (take, taken) = channel();
-    std::thread::spawn(move || {
-        for (count, stream) in listener.incoming().enumerate() {
-            let mut stream = stream.expect("a connection");
-            let body = body_of(&mut stream);
-            let status = if count == 0 { "503 Busy" } else { "200 OK" };
-            let answer =
-                format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).ok();
-            if count > 0 && take.send(body).is_err() {
-                return;
-            }
-        }
-    });
-    (format!("http://{address}/hook?key=secret"), taken)
-}
-
-fn body_of(stream: &mut TcpStream) -> Value {
-    let mut seen = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        let read = stream.read(&mut buffer).expect("a request");
-        seen.extend_from_slice(&buffer[..read]);
-        let text = String::from_utf8_lossy(&seen);
-        let Some((_, body)) = text.split_once("\r\n\r\n") else {
-            continue;
-        };
-        if let Ok(body) = serde_json::from_str(body) {
-            return body;
-        }
-    }
+fn webhook() -> (String, Receiver<Posted>) {
+    let (base, taken) = receiver(|count| if count == 0 { "503 Busy" } else { "200 OK" });
+    (format!("{base}/hook?key=secret"), taken)
 }
 
 /// More leave than may.
@@ -118,7 +86,10 @@ fn a_held_run_is_told_once_by_every_way() {
     assert_eq!(message["run"], held["run"]);
     assert_eq!(message["limits"][0]["limit"], "max_deactivations");
     assert!(!message.to_string().contains('@'), "{message}");
-    let posted = taken.recv_timeout(PATIENCE).expect("a message is posted");
+    let posted = taken
+        .recv_timeout(PATIENCE)
+        .expect("a message is posted")
+        .body;
     assert_eq!(posted, message);
     // The same plan in a later run, and after a restart, is no news.
     assert_eq!(served.sync(json!({}))["run"], held["run"]);

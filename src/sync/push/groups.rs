@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::draft::{Before, Draft};
+use super::read::named;
 use super::users::unchanged;
 use super::{IfMatch, Inbox, PushError, Written, not_there};
-use crate::directory::Member;
 use crate::scim::patch::{self, MemberChange, Operation};
 use crate::scim::{Kind, Object, ScimError, convert};
 use crate::store::rows::{GroupRow, RowState};
@@ -22,6 +22,16 @@ struct Wish {
     kind: Kind,
     id: String,
     is_member: bool,
+}
+
+impl Wish {
+    fn new(kind: Kind, id: &str, is_member: bool) -> Wish {
+        Wish {
+            kind,
+            id: id.to_owned(),
+            is_member,
+        }
+    }
 }
 
 impl Inbox {
@@ -175,15 +185,7 @@ impl Draft<'_> {
                     for id in ids {
                         // Who is not there is no member already.
                         if let Some((kind, number)) = self.member(id)? {
-                            let id = id.clone();
-                            wishes.insert(
-                                number,
-                                Wish {
-                                    kind,
-                                    id,
-                                    is_member: false,
-                                },
-                            );
+                            wishes.insert(number, Wish::new(kind, id, false));
                         }
                     }
                 }
@@ -240,15 +242,7 @@ impl Draft<'_> {
                 )
                 .into());
             };
-            let id = id.clone();
-            wishes.insert(
-                number,
-                Wish {
-                    kind,
-                    id,
-                    is_member: true,
-                },
-            );
+            wishes.insert(number, Wish::new(kind, id, true));
         }
         Ok(())
     }
@@ -257,15 +251,10 @@ impl Draft<'_> {
     fn load(&mut self, group: u32, wishes: &mut BTreeMap<u32, Wish>) -> Result<(), PushError> {
         let store = &self.inbox.store;
         for (number, member) in store.named_members(self.source(), group)? {
-            let (kind, id) = match member {
-                Member::User(id) => (Kind::User, id.as_str().to_owned()),
-                Member::Group(id) => (Kind::Group, id.as_str().to_owned()),
-            };
-            wishes.entry(number).or_insert(Wish {
-                kind,
-                id,
-                is_member: true,
-            });
+            let (kind, id) = named(&member);
+            wishes
+                .entry(number)
+                .or_insert_with(|| Wish::new(kind, id, true));
         }
         Ok(())
     }

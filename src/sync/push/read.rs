@@ -90,10 +90,7 @@ impl Inbox {
         let base = &self.base;
         let members = self.store.named_members(&self.source, number)?;
         let shown = members.into_iter().map(|(_, member)| {
-            let (kind, id) = match &member {
-                Member::User(id) => (Kind::User, id.as_str()),
-                Member::Group(id) => (Kind::Group, id.as_str()),
-            };
+            let (kind, id) = named(&member);
             json!({
                 "value": id,
                 "$ref": format!("{base}{}/{id}", kind.endpoint()),
@@ -101,5 +98,13 @@ impl Inbox {
             })
         });
         Ok(shown.collect())
+    }
+}
+
+/// A member in SCIM's words.
+pub(super) fn named(member: &Member) -> (Kind, &str) {
+    match member {
+        Member::User(id) => (Kind::User, id.as_str()),
+        Member::Group(id) => (Kind::Group, id.as_str()),
     }
 }
