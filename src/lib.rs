@@ -11,6 +11,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod directory;
+pub mod finding;
 pub mod frames;
 pub mod http;
 pub mod plan;

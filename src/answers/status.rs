@@ -8,11 +8,14 @@ use utoipa::ToSchema;
 
 use super::AnswerError;
 use crate::store::Store;
+use crate::store::rows::TargetState;
 
 #[derive(Serialize, ToSchema)]
 pub struct Status {
     /// By the source's name.
     pub sources: BTreeMap<String, SourceStanding>,
+    /// By the target's name.
+    pub targets: BTreeMap<String, TargetStanding>,
     /// Ids of the runs that wait for approval.
     pub held: Vec<String>,
     /// People and groups for whom an action failed and will be tried again.
@@ -46,10 +49,23 @@ pub struct SourceStanding {
     pub next_run: Option<Timestamp>,
 }
 
-/// How the sources of these names stand. `next_run` tells when a source is due.
-pub fn status<'a>(
+/// How a target took what it was told.
+#[derive(Serialize, ToSchema)]
+pub struct TargetStanding {
+    /// When it last took something.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_told: Option<Timestamp>,
+    /// Since when nothing can be told to it; what is owed is tried again.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub away_since: Option<Timestamp>,
+    pub last_error: Option<String>,
+}
+
+/// How the sources and targets of these names stand. `next_run` tells when a source is due.
+pub fn status<'a, 'b>(
     store: &Store,
     sources: impl Iterator<Item = &'a str>,
+    targets: impl Iterator<Item = &'b str>,
     next_run: impl Fn(&str) -> Option<Timestamp>,
     now: Timestamp,
 ) -> Result<Status, AnswerError> {
@@ -72,11 +88,26 @@ pub fn status<'a>(
         };
         standings.insert(name.to_owned(), standing);
     }
+    let mut told = BTreeMap::new();
+    for name in targets {
+        let TargetState {
+            last_told,
+            away_since,
+            last_error,
+        } = store.target_state(name)?;
+        let standing = TargetStanding {
+            last_told,
+            away_since,
+            last_error,
+        };
+        told.insert(name.to_owned(), standing);
+    }
     let held = store.held_run()?.map(|record| record.head.run);
     let marks = store.marks()?;
     let owed = marks.iter().filter(|(.., mark)| mark.attempts > 0).count();
     Ok(Status {
         sources: standings,
+        targets: told,
         held: held.into_iter().collect(),
         owed,
         watched: marks.len() - owed,

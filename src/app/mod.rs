@@ -6,6 +6,7 @@
 mod held;
 pub mod rules;
 mod sources;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::sources::Source;
 use crate::store::{DEFAULT_CACHE_BYTES, SledEngine, Store};
 use crate::sync::push::Inbox;
 use crate::sync::{History, Sync};
-use crate::targets::{Target, local::Local};
+use crate::targets::Target;
 
 /// The store, for this process alone.
 pub fn open_own_store(settings: &Settings) -> anyhow::Result<Store> {
@@ -45,6 +46,7 @@ pub fn open_over(store: Store, loaded: &Loaded) -> anyhow::Result<Arc<Sync>> {
 struct Parts {
     portals: Vec<crate::rules::Portal>,
     sources: BTreeMap<String, Arc<dyn Source>>,
+    targets: BTreeMap<String, targets::Opener>,
 }
 
 impl Parts {
@@ -60,16 +62,28 @@ impl Parts {
                 .with_context(|| format!("source '{}' cannot be opened", name.as_str()))?;
             sources.insert(name.as_str().to_owned(), opened);
         }
-        Ok(Parts { portals, sources })
+        let mut targets = BTreeMap::new();
+        for (name, target) in &settings.targets {
+            let there = portals
+                .iter()
+                .filter(|portal| portal.target == name.as_str());
+            let opener = targets::open(target, there.cloned().collect())
+                .with_context(|| format!("target '{}' cannot be opened", name.as_str()))?;
+            targets.insert(name.as_str().to_owned(), opener);
+        }
+        Ok(Parts {
+            portals,
+            sources,
+            targets,
+        })
     }
 
     fn over(self, store: Store, loaded: &Loaded) -> Arc<Sync> {
         let settings = &loaded.settings;
-        let local: Arc<dyn Target> = Arc::new(Local::new(store.clone()));
-        let targets: BTreeMap<String, Arc<dyn Target>> = settings
+        let targets: BTreeMap<String, Arc<dyn Target>> = self
             .targets
-            .keys()
-            .map(|name| (name.as_str().to_owned(), local.clone()))
+            .into_iter()
+            .map(|(name, opener)| (name, opener(&store)))
             .collect();
         let fingerprints = settings
             .portals

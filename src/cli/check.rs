@@ -20,15 +20,8 @@ pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         true,
         "can be read, and fit together".to_owned(),
     )];
-    for (name, finding) in app.check().await? {
-        lines.push((format!("source {name}"), finding.ok, finding.text));
-    }
-    for name in loaded.settings.targets.keys() {
-        let text = format!(
-            "the local store at {} is open",
-            app.store().engine().place()
-        );
-        lines.push((format!("target {}", name.as_str()), true, text));
+    for (about, finding) in app.check().await? {
+        lines.push((about, finding.ok, finding.text));
     }
     let ok = lines.iter().all(|(_, ok, _)| *ok);
     match args.format {

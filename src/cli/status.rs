@@ -24,7 +24,8 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     };
     let sources = loaded.settings.sources.keys().map(|name| name.as_str());
     let next_run = |source: &str| planned.get(source).copied();
-    let status = answers::status::status(&store, sources, next_run, clock::now())?;
+    let targets = loaded.settings.targets.keys().map(|name| name.as_str());
+    let status = answers::status::status(&store, sources, targets, next_run, clock::now())?;
     match args.format {
         Output::Json => println!("{}", serde_json::to_string_pretty(&status)?),
         Output::Text => print(&status),
@@ -69,6 +70,12 @@ fn print(status: &answers::status::Status) {
         "error",
     ];
     table::print(&heading, &rows);
+    for (name, target) in &status.targets {
+        if let (Some(since), Some(error)) = (target.away_since, &target.last_error) {
+            println!();
+            println!("target {name} is away since {since}: {error}");
+        }
+    }
     println!();
     println!(
         "owed: {}, watched: {}, quarantined: {}",

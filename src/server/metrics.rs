@@ -201,7 +201,8 @@ pub async fn metrics(State(shared): State<Shared>) -> Result<impl IntoResponse, 
 /// source that the settings have no more, leaves nothing behind.
 fn standing(sync: &Sync) -> Result<String, Problem> {
     let names = sync.rules.iter().map(|rules| rules.name.as_str());
-    let status = status::status(&sync.store, names, |_| None, crate::clock::now())?;
+    let targets = sync.targets.keys().map(String::as_str);
+    let status = status::status(&sync.store, names, targets, |_| None, crate::clock::now())?;
     let mut quarantined: std::collections::BTreeMap<String, u64> = sync
         .rules
         .iter()

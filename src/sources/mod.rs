@@ -10,12 +10,12 @@ pub mod okta;
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use crate::directory::{Change, Collection, Cursor, GroupId, Member, User, UserId};
 use crate::http::Load;
 
+pub use crate::finding::Finding;
 pub use notify::{Hook, Notifier, Subscribed};
 
 /// What a round is to read.
@@ -67,14 +67,6 @@ impl FetchError {
     pub fn worth_retrying(&self) -> bool {
         matches!(self, FetchError::Unavailable(_))
     }
-}
-
-/// One line of `rosterd check`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Finding {
-    pub ok: bool,
-    /// What was tried, and when it failed what is missing and how to mend it.
-    pub text: String,
 }
 
 #[async_trait]

@@ -3,7 +3,7 @@
 use roaring::RoaringBitmap;
 
 use super::codec::{KeyReader, decode, encode};
-use super::rows::{self, GroupRow, Mark, Quarantined, SourceState, UserRow, VERSION};
+use super::rows::{self, GroupRow, Mark, Quarantined, SourceState, TargetState, UserRow, VERSION};
 use super::{KeyRange, Op, Tree};
 use super::{Store, StoreError, members};
 use crate::directory::{GroupId, Member, UserId};
@@ -140,6 +140,16 @@ impl Store {
         }
     }
 
+    pub fn target_state(&self, target: &str) -> Result<TargetState, StoreError> {
+        let stored: Option<String> = self.row(Tree::Meta, &target_key(target), "target state")?;
+        match stored {
+            None => Ok(TargetState::default()),
+            Some(json) => {
+                serde_json::from_str(&json).map_err(|_| StoreError::damaged("target state"))
+            }
+        }
+    }
+
     /// Every source that ever was read, in the settings or no longer.
     pub fn known_sources(&self) -> Result<Vec<String>, StoreError> {
         self.engine()
@@ -207,6 +217,10 @@ fn source_key(source: &str) -> Vec<u8> {
     rows::of_portal("source", source)
 }
 
+fn target_key(target: &str) -> Vec<u8> {
+    rows::of_portal("target", target)
+}
+
 fn note_key(name: &str) -> Vec<u8> {
     rows::of_portal("note", name)
 }
@@ -272,6 +286,11 @@ pub fn delete_holder(kind: &str, key: &str, source: &str, id: &str) -> Op {
 pub fn put_source_state(source: &str, state: &SourceState) -> Op {
     let json = serde_json::to_string(state).expect("a source state is plain data");
     Op::Put(Tree::Meta, source_key(source), encode(VERSION, &json))
+}
+
+pub fn put_target_state(target: &str, state: &TargetState) -> Op {
+    let json = serde_json::to_string(state).expect("a target state is plain data");
+    Op::Put(Tree::Meta, target_key(target), encode(VERSION, &json))
 }
 
 pub fn put_note(name: &str, text: &str) -> Op {

@@ -8,7 +8,9 @@ use super::engine::{Engine, EngineError, Op};
 use super::{KeyRange, Tree};
 
 /// The format this rosterd reads and writes.
-pub const FORMAT: u32 = 1;
+///
+/// 2 has the trees of pushed resources, tokens, target ids and events.
+pub const FORMAT: u32 = 2;
 
 /// What the stamp says while a restore is under way. No format has this number.
 const RESTORING: u32 = 0;
@@ -66,10 +68,10 @@ pub(super) fn settle(engine: &dyn Engine, stamp: Stamp) -> Result<(), EngineErro
 
 /// Rewrites rows from an older format, in steps that may be done again after a crash.
 ///
-/// There is only one format so far, so the only way is from it to itself.
+/// From 1 to 2 there is nothing to rewrite: the trees that it lacks are empty ones.
 pub(super) fn migrate(engine: &dyn Engine, from: u32) -> Result<(), EngineError> {
     match from {
-        FORMAT => Ok(()),
+        1 | FORMAT => Ok(()),
         found => Err(EngineError::TooOld {
             place: engine.place().to_owned(),
             found,

@@ -27,6 +27,7 @@ pub mod rows;
 pub mod runs;
 mod sled;
 mod spool;
+pub mod target_ids;
 pub mod tokens;
 mod tree;
 

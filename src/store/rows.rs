@@ -69,6 +69,16 @@ impl SourceState {
     }
 }
 
+/// How a target took what it was told.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct TargetState {
+    /// When it last took something.
+    pub last_told: Option<jiff::Timestamp>,
+    /// Since when nothing can be told to it.
+    pub away_since: Option<jiff::Timestamp>,
+    pub last_error: Option<String>,
+}
+
 /// Somebody to look at again: an action is owed, a grace period runs, or something was spared.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Mark {

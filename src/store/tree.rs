@@ -50,11 +50,15 @@ pub enum Tree {
     ResourceIndex,
     /// The bearer tokens of SCIM clients, hashed.
     Tokens,
+    /// What accounts and groups are called where they live.
+    TargetIds,
+    /// What was told to subscribers of events, and is to be told.
+    Events,
 }
 
 impl Tree {
     /// Every tree, in the order of declaration.
-    pub const ALL: [Tree; 21] = [
+    pub const ALL: [Tree; 23] = [
         Tree::Meta,
         Tree::Users,
         Tree::Ids,
@@ -76,6 +80,8 @@ impl Tree {
         Tree::Resources,
         Tree::ResourceIndex,
         Tree::Tokens,
+        Tree::TargetIds,
+        Tree::Events,
     ];
 
     /// The name on disk and in backups.
@@ -102,6 +108,8 @@ impl Tree {
             Tree::Resources => "resources",
             Tree::ResourceIndex => "resource_index",
             Tree::Tokens => "tokens",
+            Tree::TargetIds => "target_ids",
+            Tree::Events => "events",
         }
     }
 

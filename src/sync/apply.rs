@@ -1,44 +1,81 @@
-//! Carries a plan out, and strikes off what is done. Apply decides nothing.
+//! Carries a plan out on one target, and strikes off what is done. Apply decides nothing.
 //!
 //! The order is the plan's, but for keys that change hands: an account that gives its key up
-//! is moved, or removed, before the one that takes it.
+//! is moved, or removed, before the one that takes it. Several targets are seen to side by
+//! side (`targets.rs`); what goes to one never waits for another.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::RunError;
 use super::links::Links;
-use super::order::{Order, Progress, Step as Progressed, Stop};
+use super::order::Stop;
 use super::population::Populations;
 use crate::plan::{Action, Link, Op, Outcome, OutcomeStatus, Plan};
 use crate::rules::{MATCH_KINDS, key_of};
 use crate::store::Store;
-use crate::targets::{Step, Target};
+use crate::targets::{Step, Target, TargetError};
 
-/// Actions handed to a target at a time.
-const BATCH: usize = 200;
-
-/// Members count as actions when a batch is filled.
-const BATCH_MEMBERS: usize = 2_000;
+/// Members count as actions when a batch is filled, ten to one.
+const MEMBERS_PER_ACTION: usize = 10;
 
 /// What became of a plan.
 #[derive(Default)]
 pub struct Applied {
     /// Actions that are not done, by number.
     pub exceptions: BTreeMap<u64, Outcome>,
-    /// Whose actions are still owed: (kind, source, id), with the error.
-    pub owed: BTreeMap<(u8, String, String), String>,
+    /// Whose actions are still owed: (kind, source, id).
+    pub owed: BTreeMap<(u8, String, String), Owed>,
     /// Not all of it was tried: it was asked to stop.
     pub stopped: bool,
+    /// Why the target could not be told anything, if so.
+    pub away: Option<Arc<str>>,
+}
+
+/// Why somebody's actions are still owed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Owed {
+    /// One text may be that of everybody.
+    pub error: Arc<str>,
+    /// It counts as an attempt.
+    pub tried: bool,
+}
+
+impl Owed {
+    fn tried(error: impl Into<Arc<str>>) -> Owed {
+        Owed {
+            error: error.into(),
+            tried: true,
+        }
+    }
+
+    /// How often it was tried, after so many times before. Who is owed something has at least
+    /// one attempt.
+    fn attempts_after(&self, before: u32) -> u32 {
+        match self.tried {
+            true => before + 1,
+            false => before.max(1),
+        }
+    }
+}
+
+/// What ends an apply before its end.
+pub struct Limits<'a> {
+    pub stop: &'a Stop,
+    /// From when on the target has had its turn, if others wait for it.
+    pub until: Option<Instant>,
 }
 
 pub struct Applying<'a, 'b> {
     store: &'a Store,
-    /// By portal.
-    targets: &'a BTreeMap<String, Arc<dyn Target>>,
-    progress: &'a dyn Progress,
+    target: &'a dyn Target,
+    /// The portals that live in the target.
+    portals: &'a BTreeSet<String>,
+    /// Called with how many actions were taken up since the last call.
+    progress: &'a (dyn Fn(u64) + std::marker::Sync),
     populations: &'a mut Populations<'b>,
-    stop: &'a Stop,
+    limits: Limits<'a>,
     applied: Applied,
     /// Accounts made in this run together with their memberships, as hashes: there may be
     /// millions, and only a hash of another account of this very run could be mistaken.
@@ -56,15 +93,18 @@ pub struct Applying<'a, 'b> {
 impl<'a, 'b> Applying<'a, 'b> {
     pub fn new(
         store: &'a Store,
-        targets: &'a BTreeMap<String, Arc<dyn Target>>,
-        order: &'a Order,
+        target: &'a dyn Target,
+        portals: &'a BTreeSet<String>,
         populations: &'a mut Populations<'b>,
+        limits: Limits<'a>,
+        progress: &'a (dyn Fn(u64) + std::marker::Sync),
     ) -> Applying<'a, 'b> {
         Applying {
             store,
-            targets,
-            progress: &*order.progress,
-            stop: &order.stop,
+            target,
+            portals,
+            progress,
+            limits,
             populations,
             applied: Applied::default(),
             joined: Vec::new(),
@@ -89,6 +129,7 @@ impl<'a, 'b> Applying<'a, 'b> {
             for (number, action) in plan.actions().enumerate() {
                 let (number, action) = (number as u64, action?);
                 if action.op.phase() == 3
+                    && self.is_mine(&action)
                     && order
                         .freed
                         .contains(&(action.portal.clone(), action.key.clone()))
@@ -106,43 +147,43 @@ impl<'a, 'b> Applying<'a, 'b> {
             }
             self.send()?;
         }
-        let total = plan.action_count();
+        let mut taken = 0;
         for (number, action) in plan.actions().enumerate() {
             let (number, action) = (number as u64, action?);
+            if !self.is_mine(&action) {
+                continue;
+            }
             if !early.contains(&number) {
                 self.take(number, action)?;
             }
-            if number % 1024 == 0 {
-                self.progress.step(Progressed::Applied {
-                    actions: number,
-                    of: total,
-                });
+            taken += 1;
+            if taken % 1024 == 0 {
+                (self.progress)(1024);
             }
         }
         self.send()?;
-        self.progress.step(Progressed::Applied {
-            actions: total,
-            of: total,
-        });
+        (self.progress)(taken % 1024);
         Ok(self.applied)
     }
 
+    fn is_mine(&self, action: &Action) -> bool {
+        self.portals.contains(&action.portal)
+    }
+
     fn take(&mut self, number: u64, action: Action) -> Result<(), RunError> {
-        // An account goes only after what it had was dealt with, and batches are per target.
-        let other_target = self.waiting.first().is_some_and(|(_, first, _)| {
-            !Arc::ptr_eq(&self.targets[&first.portal], &self.targets[&action.portal])
-        });
+        // An account goes only after what it had was dealt with.
         let other_phase = self
             .waiting
             .first()
             .is_some_and(|(_, first, _)| first.op.phase() != action.op.phase())
             || matches!(action.op, Op::RemoveAccount) && self.has_waiting_device(&action);
-        if other_target || other_phase {
+        if other_phase {
             self.send()?;
         }
         self.waiting_members += action.members.len();
         self.waiting.push((number, action, None));
-        if self.waiting.len() >= BATCH || self.waiting_members >= BATCH_MEMBERS {
+        let batch = self.target.batch();
+        if self.waiting.len() >= batch || self.waiting_members >= batch * MEMBERS_PER_ACTION {
             self.send()?;
         }
         Ok(())
@@ -162,11 +203,27 @@ impl<'a, 'b> Applying<'a, 'b> {
             self.joined.sort_unstable();
             self.joined_sorted = self.joined.len();
         }
-        if self.applied.stopped || self.stop.is_asked() {
+        if self.applied.stopped || self.limits.stop.is_asked() {
             self.applied.stopped = true;
             for (number, action, _) in waiting {
                 let error = "rosterd was stopped; the next run goes on".to_owned();
-                self.fail(number, &action, OutcomeStatus::Skipped, error);
+                self.owe(number, &action, OutcomeStatus::Skipped, Owed::tried(error));
+            }
+            return Ok(());
+        }
+        let until = self.limits.until;
+        let turn_over = until.is_some_and(|until| Instant::now() >= until);
+        if turn_over || self.applied.away.is_some() {
+            let owed = match &self.applied.away {
+                Some(away) => Owed::tried(away.clone()),
+                None => Owed {
+                    error: "others waited for this target; the next run goes on".into(),
+                    tried: false,
+                },
+            };
+            for (number, action, _) in waiting {
+                self.owe_members(&action, &owed)?;
+                self.owe(number, &action, OutcomeStatus::Skipped, owed.clone());
             }
             return Ok(());
         }
@@ -174,7 +231,7 @@ impl<'a, 'b> Applying<'a, 'b> {
             let place = (action.portal.clone(), action.key.clone());
             if action.op == Op::RemoveAccount && self.stuck.contains(&place) {
                 let error = "waits until the account's devices are dealt with".to_owned();
-                self.fail(*number, action, OutcomeStatus::Skipped, error);
+                self.owe(*number, action, OutcomeStatus::Skipped, Owed::tried(error));
                 return false;
             }
             if action.op == Op::AddMembers && !self.joined.is_empty() {
@@ -188,10 +245,10 @@ impl<'a, 'b> Applying<'a, 'b> {
             }
             true
         });
-        let Some((_, first, _)) = waiting.first() else {
+        if waiting.is_empty() {
             return Ok(());
-        };
-        let target = self.targets[&first.portal].clone();
+        }
+        let target = self.target;
         let steps: Vec<Step<'_>> = waiting
             .iter()
             .map(|(_, action, old_key)| Step {
@@ -208,7 +265,7 @@ impl<'a, 'b> Applying<'a, 'b> {
         }
         for ((_, action, old_key), result) in waiting.iter().zip(&results) {
             if result.is_ok() {
-                links.note(&*target, action, old_key.as_deref())?;
+                links.note(target, action, old_key.as_deref())?;
                 if action.op == Op::CreateAccount && target.creates_with_groups() {
                     self.joined.push(place_hash(&action.portal, &action.key));
                 }
@@ -217,19 +274,25 @@ impl<'a, 'b> Applying<'a, 'b> {
         links.write()?;
         for ((number, action, _), result) in waiting.iter().zip(results) {
             if let Err(error) = result {
+                if let TargetError::Away(reason) = &error {
+                    self.applied
+                        .away
+                        .get_or_insert_with(|| reason.as_str().into());
+                }
                 let error = error.to_string();
                 if action.device.is_some() {
                     self.stuck
                         .insert((action.portal.clone(), action.key.clone()));
                 }
-                self.owe_members(action, &error)?;
-                self.fail(*number, action, OutcomeStatus::Failed, error);
+                let owed = Owed::tried(error);
+                self.owe_members(action, &owed)?;
+                self.owe(*number, action, OutcomeStatus::Failed, owed);
             }
         }
         Ok(())
     }
 
-    fn fail(&mut self, number: u64, action: &Action, status: OutcomeStatus, error: String) {
+    fn owe(&mut self, number: u64, action: &Action, status: OutcomeStatus, owed: Owed) {
         let kind = match action.subject.kind {
             crate::plan::SubjectKind::User => b'u',
             crate::plan::SubjectKind::Group => b'g',
@@ -239,23 +302,23 @@ impl<'a, 'b> Applying<'a, 'b> {
             action.subject.source.clone(),
             action.subject.id.clone(),
         );
-        let attempts = self.attempts.get(&subject).copied().unwrap_or(0) + 1;
-        self.applied.owed.insert(subject, error.clone());
+        let before = self.attempts.get(&subject).copied().unwrap_or(0);
         let outcome = Outcome {
             status,
-            error: Some(error),
-            attempts,
+            error: Some((*owed.error).to_owned()),
+            attempts: owed.attempts_after(before),
         };
+        self.applied.owed.insert(subject, owed);
         self.applied.exceptions.insert(number, outcome);
     }
 
     /// A membership that failed is owed to the member: memberships are decided user by user.
-    fn owe_members(&mut self, action: &Action, error: &str) -> Result<(), RunError> {
+    fn owe_members(&mut self, action: &Action, owed: &Owed) -> Result<(), RunError> {
         for key in &action.members {
             if let Some(link) = self.store.link(&action.portal, key)? {
                 self.applied
                     .owed
-                    .insert((b'u', link.source, link.user), error.to_owned());
+                    .insert((b'u', link.source, link.user), owed.clone());
             }
         }
         Ok(())
@@ -274,6 +337,9 @@ impl<'a, 'b> Applying<'a, 'b> {
         }
         for (number, action) in plan.actions().enumerate() {
             let action = action?;
+            if !self.is_mine(&action) {
+                continue;
+            }
             match action.op {
                 Op::RemoveAccount => {
                     removed.insert((action.portal.clone(), action.key.clone()));
@@ -389,7 +455,7 @@ fn together(moves: Vec<(u64, Action, String)>) -> Vec<Vec<(u64, Action, String)>
 /// Marks what is left: who is owed something, and who is watched. Everyone else is struck off.
 pub fn settle_marks(
     store: &Store,
-    owed: &BTreeMap<(u8, String, String), String>,
+    owed: &BTreeMap<(u8, String, String), Owed>,
     watched: &BTreeSet<(u8, String, String)>,
 ) -> Result<(), RunError> {
     use crate::store::directory::{delete_mark, put_mark, unmark_everything};
@@ -400,11 +466,11 @@ pub fn settle_marks(
         .map(|(kind, source, id, mark)| ((kind, source, id), mark))
         .collect();
     let mut ops = Vec::new();
-    for (place, error) in owed {
-        let attempts = before.get(place).map_or(0, |mark| mark.attempts) + 1;
+    for (place, owed) in owed {
+        let attempts = before.get(place).map_or(0, |mark| mark.attempts);
         let mark = Mark {
-            attempts,
-            last_error: Some(error.clone()),
+            attempts: owed.attempts_after(attempts),
+            last_error: Some((*owed.error).to_owned()),
         };
         ops.push(put_mark(place.0, &place.1, &place.2, &mark));
     }

@@ -19,7 +19,7 @@ use crate::rules::lifecycle::{Device, GroupChange, PushedGroup, frees_key, subje
 use crate::rules::matching::{Claim, Ruling, rule};
 use crate::rules::scope::{Presence, presence};
 use crate::rules::{Decision, LinkChange, Portal, Situation, decide, key_of};
-use crate::targets::Target;
+use crate::targets::{Target, TargetError};
 
 /// What was decided beside the plan itself.
 #[derive(Default)]
@@ -35,6 +35,8 @@ pub struct Decided {
     pub mark_everything: bool,
     /// Accounts deactivated, by portal.
     pub deactivations: BTreeMap<String, u64>,
+    /// Targets that could not be asked what stands there, with the reason.
+    pub away: BTreeMap<String, String>,
 }
 
 /// Above this many, one row says "everybody".
@@ -292,8 +294,13 @@ impl<'a> Deciding<'a> {
         let target = &self.targets[&rules.target];
         let source = &self.view.sources[stand.who.source].rules;
         let found = match (&stand.link, taken, ruling, &stand.key) {
-            (None, None, Ruling::Owner, Some(key)) => target.find(&rules.name, key)?,
-            _ => None,
+            (None, None, Ruling::Owner, Some(key)) => target.find(&rules.name, key),
+            _ => Ok(None),
+        };
+        let (found, unknown) = match found {
+            Ok(found) => (found, false),
+            // What the account's creation runs into is found out by apply, which leaves it owed.
+            Err(error) => (self.is_away(&rules.target, error).map(|()| None)?, true),
         };
         let absent = !stand.presence.is_present();
         let devices = match &stand.link {
@@ -301,7 +308,17 @@ impl<'a> Deciding<'a> {
                 let all = match self.devices.entry(portal) {
                     std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
                     std::collections::hash_map::Entry::Vacant(place) => {
-                        place.insert(target.devices(&rules.name)?)
+                        match target.devices(&rules.name) {
+                            Ok(devices) => place.insert(devices),
+                            Err(error) => {
+                                // Without its devices an account is left as it is, and looked
+                                // at again.
+                                self.is_away(&rules.target, error)?;
+                                let subject = self.subject(stand);
+                                self.mark(&subject, true);
+                                return Ok(());
+                            }
+                        }
                     }
                 };
                 all.get(&link.key).cloned().unwrap_or_default()
@@ -316,7 +333,7 @@ impl<'a> Deciding<'a> {
             .map(|link| link.groups.clone());
         let leaving_groups = self.leaving_groups(portal, &groups, &held.unwrap_or_default())?;
         let person = stand.person.person(source);
-        let decision = decide(&Situation {
+        let mut decision = decide(&Situation {
             portal: rules,
             person: &person,
             presence: &stand.presence,
@@ -331,6 +348,7 @@ impl<'a> Deciding<'a> {
             leaving_groups: &leaving_groups,
             now: self.now,
         });
+        decision.watch |= unknown;
         let subject = subject_of(&person);
         if decision.ends_admin {
             let key = stand
@@ -350,6 +368,17 @@ impl<'a> Deciding<'a> {
         }
         self.note_admins(portal, stand, &decision);
         self.keep(portal, &subject, decision)
+    }
+
+    /// Notes that a target is away; any other error of it ends the run.
+    fn is_away(&mut self, target: &str, error: TargetError) -> Result<(), RunError> {
+        match error {
+            TargetError::Away(reason) => {
+                self.out.away.entry(target.to_owned()).or_insert(reason);
+                Ok(())
+            }
+            error => Err(error.into()),
+        }
     }
 
     /// The pushed groups that hold a user.

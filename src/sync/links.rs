@@ -83,10 +83,10 @@ impl<'a, 'b> Links<'a, 'b> {
                     }
                     None => {
                         let found = target.find(portal, key)?;
-                        (
-                            found.map(|found| found.account).unwrap_or_default(),
-                            Default::default(),
-                        )
+                        let mut account = found.map(|found| found.account).unwrap_or_default();
+                        // A target may remember what it found before it was told.
+                        account.apply(&action.changes);
+                        (account, Default::default())
                     }
                 };
                 self.put(portal, live(action, account, groups));

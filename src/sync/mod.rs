@@ -21,6 +21,7 @@ pub mod remember;
 pub mod run;
 pub mod stage;
 pub mod staged;
+mod targets;
 pub mod touched;
 pub mod view;
 

@@ -44,6 +44,19 @@ impl<'a> Populations<'a> {
         Ok(counted)
     }
 
+    /// Takes the counts of some portals out, to be moved by somebody else meanwhile.
+    pub fn lend(&mut self, portals: impl Iterator<Item = String>) -> Populations<'a> {
+        let known = portals.filter_map(|portal| self.known.remove_entry(&portal));
+        Populations {
+            store: self.store,
+            known: known.collect(),
+        }
+    }
+
+    pub fn take_back(&mut self, lent: Populations<'a>) {
+        self.known.extend(lent.known);
+    }
+
     /// Takes the notes away; must be durable before the first link changes.
     pub fn forget(&self) -> Vec<Op> {
         self.known

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tracing::{Instrument, Span, info_span};
 
 use super::RunError;
-use super::apply::{Applying, settle_marks};
+use super::apply::settle_marks;
 use super::decide::{Decided, Deciding};
 use super::fetch::{Round, fetch};
 use super::history::History;
@@ -17,6 +17,7 @@ use super::order::{Intent, Order, Step};
 use super::population::Populations;
 use super::push::Inbox;
 use super::remember::{self, remember};
+use super::targets;
 use super::touched;
 use super::view::View;
 use crate::audit::AuditLog;
@@ -28,7 +29,7 @@ use crate::sources::{Ask, Finding, Source};
 use crate::store::Store;
 use crate::store::directory as rows_of;
 use crate::store::portals::put_link;
-use crate::store::rows::Quarantined;
+use crate::store::rows::{Quarantined, TargetState};
 use crate::store::runs::HELD_NOTE;
 use crate::targets::Target;
 
@@ -76,6 +77,7 @@ impl Sync {
     }
 
     async fn run_all(self: &Arc<Self>, order: Order) -> Result<Run, RunError> {
+        self.cannot()?;
         let rounds = tokio::select! {
             rounds = self.fetch_all(&order) => rounds?,
             () = order.stop.asked() => return Err(RunError::Stopped),
@@ -151,18 +153,54 @@ impl Sync {
         }
     }
 
-    /// Tests every source's connection: its name, and a finding.
+    /// Tests every connection, and whether the targets can do what the rules ask: what it is
+    /// about, and a finding.
     pub async fn check(&self) -> Vec<(String, Finding)> {
         let mut findings = Vec::new();
         for (name, inbox) in &self.inboxes {
-            findings.push((name.clone(), inbox.check(crate::clock::now())));
+            let finding = inbox.check(crate::clock::now());
+            findings.push((format!("source {name}"), finding));
         }
         for (name, source) in &self.sources {
             for finding in source.check().await {
-                findings.push((name.clone(), finding));
+                findings.push((format!("source {name}"), finding));
+            }
+        }
+        for (name, target) in &self.targets {
+            // Targets block, each for as long as its service takes.
+            let target = target.clone();
+            let found = tokio::task::spawn_blocking(move || target.check()).await;
+            let found = found.unwrap_or_else(|_| vec![Finding::wrong("the test broke off")]);
+            findings.extend(
+                found
+                    .into_iter()
+                    .map(|found| (format!("target {name}"), found)),
+            );
+        }
+        for portal in &self.portals {
+            for text in self.targets[&portal.target].cannot(portal) {
+                findings.push((format!("portal {}", portal.name), Finding::wrong(text)));
             }
         }
         findings
+    }
+
+    /// What the targets cannot do of what the rules ask. Nothing is run before it is mended.
+    fn cannot(&self) -> Result<(), RunError> {
+        let missing: Vec<String> = self
+            .portals
+            .iter()
+            .flat_map(|portal| {
+                let texts = self.targets[&portal.target].cannot(portal);
+                texts
+                    .into_iter()
+                    .map(|text| format!("portal '{}': {text}", portal.name))
+            })
+            .collect();
+        match missing.is_empty() {
+            true => Ok(()),
+            false => Err(RunError::Asked(missing.join("; "))),
+        }
     }
 
     /// The kinds of match key in use.
@@ -209,8 +247,16 @@ impl Sync {
             true => touched::everybody(&view)?,
             false => touched::by_changes(&view, &self.inboxes)?,
         };
+        for target in self.targets.values() {
+            target.begin();
+        }
         let deciding = Deciding::new(&view, &self.portals, &self.targets, now)?;
         let mut decided = deciding.run(&touched, &order.stop)?;
+        for (target, reason) in &decided.away {
+            notes.head.warnings.push(format!(
+                "target '{target}' could not be asked which accounts stand there already: {reason}"
+            ));
+        }
         for entry in notes.quarantined(&view, now) {
             decided.builder.push(entry)?;
         }
@@ -419,6 +465,40 @@ impl Sync {
         Ok(self.store.transact(ops)?)
     }
 
+    /// Notes which targets were away, and which were not.
+    fn note_standings(
+        &self,
+        unasked: &BTreeMap<String, String>,
+        away: &BTreeMap<String, String>,
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Result<(), RunError> {
+        let mut ops = Vec::new();
+        for name in self.targets.keys() {
+            let before = self.store.target_state(name)?;
+            let reason = away.get(name).or_else(|| unasked.get(name));
+            let told = self.portals.iter().any(|portal| {
+                portal.target == *name && plan.head.summary.contains_key(&portal.name)
+            });
+            let after = match reason {
+                Some(reason) => TargetState {
+                    away_since: before.away_since.or(Some(now)),
+                    last_error: Some(reason.clone()),
+                    ..before.clone()
+                },
+                None if told => TargetState {
+                    last_told: Some(now),
+                    ..TargetState::default()
+                },
+                None => continue,
+            };
+            if after != before {
+                ops.push(rows_of::put_target_state(name, &after));
+            }
+        }
+        Ok(self.store.write(ops)?)
+    }
+
     fn apply(
         &self,
         plan: &mut Plan,
@@ -426,12 +506,16 @@ impl Sync {
         order: &Order,
         populations: &mut Populations<'_>,
     ) -> Result<(), RunError> {
-        let by_portal: BTreeMap<String, Arc<dyn Target>> = self
-            .portals
-            .iter()
-            .map(|portal| (portal.name.clone(), self.targets[&portal.target].clone()))
-            .collect();
-        let applied = Applying::new(&self.store, &by_portal, order, populations).run(plan)?;
+        let outcome = targets::apply(
+            &self.store,
+            &self.portals,
+            &self.targets,
+            order,
+            populations,
+            plan,
+        )?;
+        self.note_standings(&decided.away, &outcome.away, plan, order.now)?;
+        let applied = outcome.applied;
         if applied.stopped {
             // Every mark stays, as after a crash: the next run decides again what is left.
             plan.head.status = Status::PartlyApplied;

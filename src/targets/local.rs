@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Found, Step, Target, TargetError};
+use super::{Finding, Found, Held, Step, Target, TargetError};
 use crate::directory::Value;
 use crate::plan::{Account, Action, GroupLink, Op as Do};
 use crate::rules::lifecycle::Device;
@@ -21,6 +21,11 @@ impl Local {
 }
 
 impl Target for Local {
+    fn check(&self) -> Vec<Finding> {
+        let place = self.store.engine().place();
+        vec![Finding::ok(format!("the local store at {place} is open"))]
+    }
+
     fn find(&self, portal: &str, key: &str) -> Result<Option<Found>, TargetError> {
         let found = self.store.local_account(portal, key)?;
         Ok(found.map(|found| Found {
@@ -49,6 +54,44 @@ impl Target for Local {
 
     fn creates_with_groups(&self) -> bool {
         true
+    }
+
+    fn reads_back(&self) -> bool {
+        // Nobody else writes to it: there is no drift to look for in every full run.
+        false
+    }
+
+    fn read_back(
+        &self,
+        portal: &str,
+        take: &mut dyn FnMut(Held) -> Result<(), TargetError>,
+    ) -> Result<(), TargetError> {
+        let mut groups = BTreeMap::new();
+        for group in self.store.local_groups(portal) {
+            let group = group?;
+            groups.insert((group.source.clone(), group.number), (group, Vec::new()));
+        }
+        for account in self.store.local_accounts(portal) {
+            let account = account?;
+            for (source, number) in account.groups.iter() {
+                if let Some((_, members)) = groups.get_mut(&(source.to_owned(), number)) {
+                    members.push(account.key.clone());
+                }
+            }
+            take(Held::Account {
+                key: account.key,
+                account: account.account,
+            })?;
+        }
+        for (group, members) in groups.into_values() {
+            take(Held::Group {
+                source: group.source,
+                id: group.id,
+                display_name: group.display_name,
+                members: Some(members),
+            })?;
+        }
+        Ok(())
     }
 
     fn execute(&self, steps: &[Step<'_>]) -> Vec<Result<(), TargetError>> {

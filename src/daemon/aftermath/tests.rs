@@ -7,7 +7,7 @@ use crate::plan::Asked;
 use crate::rules::lifecycle::Device;
 use crate::sync::Run;
 use crate::sync::tests::world::{World, user};
-use crate::targets::{Found, Step, Target, TargetError};
+use crate::targets::{Finding, Found, Step, Target, TargetError};
 
 const PORTAL: &str = r#"
 [portals.store]
@@ -46,6 +46,10 @@ fn applied(world: &World) -> Aftermath {
 struct Down;
 
 impl Target for Down {
+    fn check(&self) -> Vec<Finding> {
+        vec![Finding::wrong("it is down")]
+    }
+
     fn find(&self, _: &str, _: &str) -> Result<Option<Found>, TargetError> {
         Ok(None)
     }

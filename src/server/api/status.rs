@@ -27,8 +27,9 @@ pub async fn status(State(shared): State<Shared>) -> Result<Json<Status>, Proble
     blocking(move || {
         let sync = shared.conductor.sync();
         let names = sync.rules.iter().map(|rules| rules.name.as_str());
+        let targets = sync.targets.keys().map(String::as_str);
         let next_run = |source: &str| (shared.next_run)(source);
-        let status = status::status(&sync.store, names, next_run, clock::now())?;
+        let status = status::status(&sync.store, names, targets, next_run, clock::now())?;
         Ok(Json(status))
     })
     .await

@@ -68,8 +68,9 @@ fn look(shared: &Shared) -> Result<Sight, Problem> {
     let sync = shared.conductor.sync();
     let now = clock::now();
     let names = sync.rules.iter().map(|rules| rules.name.as_str());
+    let targets = sync.targets.keys().map(String::as_str);
     let next_run = |source: &str| (shared.next_run)(source);
-    let status = status::status(&sync.store, names, next_run, now)?;
+    let status = status::status(&sync.store, names, targets, next_run, now)?;
     let runs = sync.store.runs_before(None).take(RUNS);
     let runs = runs
         .map(|record| Ok(RunRow::from(record?)))
