@@ -38,7 +38,8 @@ bench: ## How long runs take, and how much memory, against pretend tenants.
 soak: ## Many runs with faults and kills in between, and a look at the state after each.
 	@bash tests/soak.sh
 
-fuzz: ## The property tests with many more cases (FUZZ_CASES, 20000 unless set).
+fuzz: ## The SCIM parsers, five minutes each (FUZZ_SECONDS), then the property tests with many cases.
+	@bash tests/fuzz.sh
 	PROPTEST_CASES=$(FUZZ_CASES) cargo test --workspace --locked --lib
 
 fmt: ## Formats the code.

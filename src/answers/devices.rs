@@ -1,14 +1,19 @@
 //! The devices and policies of an MDM portal on a local target, which are kept by hand: what
 //! there is, and what may be changed.
 
-use serde::Serialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::AnswerError;
+use crate::audit::AuditLog;
 use crate::config::PortalKind;
 use crate::directory::fold::fold;
-use crate::store::Store;
+use crate::store::directory::put_note;
 use crate::store::portals::LocalDevice;
+use crate::store::{Store, Way};
+use crate::sync::{AUDIT_NOTE, RunError};
 use crate::targets::local::Local;
 
 /// A device as it is shown.
@@ -45,7 +50,7 @@ pub struct PolicyOut {
 }
 
 /// What is to change of a device. None leaves it as it is; an empty text takes it away.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub struct DeviceChange {
     pub name: Option<String>,
     pub assigned_to: Option<String>,
@@ -57,6 +62,29 @@ pub struct DeviceChange {
 pub enum Before {
     There,
     New,
+}
+
+/// What somebody asks for.
+#[derive(Clone, Serialize, Deserialize)]
+pub enum Change {
+    SetDevice { id: String, change: DeviceChange },
+    RemoveDevice { id: String },
+    SetPolicy { name: String },
+    RemovePolicy { name: String },
+}
+
+/// What came of it.
+pub enum Changed {
+    Device(DeviceOut, Before),
+    Policy(PolicyOut, Before),
+    Removed,
+}
+
+/// Who asks, when, and where that is noted.
+pub struct Noting<'a> {
+    pub log: &'a AuditLog,
+    pub by: Way,
+    pub at: Timestamp,
 }
 
 /// An MDM portal.
@@ -102,7 +130,54 @@ impl<'a> Mdm<'a> {
         Ok(names.into_iter().map(|name| PolicyOut { name }).collect())
     }
 
-    pub fn set_device(
+    /// Makes a change, and notes it in the audit log: which device or policy, not whose.
+    pub fn change(&self, change: Change, noting: &Noting<'_>) -> Result<Changed, AnswerError> {
+        let (portal, by) = (self.portal, noting.by);
+        let (event, facts) = match &change {
+            Change::SetDevice { id, change } => (
+                "set_device",
+                json!({ "portal": portal, "device": id, "policy": change.policy, "by": by }),
+            ),
+            Change::RemoveDevice { id } => (
+                "remove_device",
+                json!({ "portal": portal, "device": id, "by": by }),
+            ),
+            Change::SetPolicy { name } => (
+                "set_policy",
+                json!({ "portal": portal, "policy": name, "by": by }),
+            ),
+            Change::RemovePolicy { name } => (
+                "remove_policy",
+                json!({ "portal": portal, "policy": name, "by": by }),
+            ),
+        };
+        let changed = match change {
+            Change::SetDevice { id, change } => {
+                let (device, before) = self.set_device(&id, change)?;
+                Changed::Device(device, before)
+            }
+            Change::RemoveDevice { id } => {
+                self.remove_device(&id)?;
+                Changed::Removed
+            }
+            Change::SetPolicy { name } => {
+                let (policy, before) = self.set_policy(&name)?;
+                Changed::Policy(policy, before)
+            }
+            Change::RemovePolicy { name } => {
+                self.remove_policy(&name)?;
+                Changed::Removed
+            }
+        };
+        let mark = noting.log.append(noting.at, event, facts);
+        let mark = mark.map_err(RunError::from)?;
+        self.store
+            .write(vec![put_note(AUDIT_NOTE, &mark.to_text())])?;
+        self.store.flush()?;
+        Ok(changed)
+    }
+
+    fn set_device(
         &self,
         id: &str,
         change: DeviceChange,
@@ -150,7 +225,7 @@ impl<'a> Mdm<'a> {
         Ok((device.into(), before))
     }
 
-    pub fn remove_device(&self, id: &str) -> Result<(), AnswerError> {
+    fn remove_device(&self, id: &str) -> Result<(), AnswerError> {
         let _turn = self.store.devices_turn();
         match self.target().remove_device(self.portal, id)? {
             true => Ok(()),
@@ -161,7 +236,7 @@ impl<'a> Mdm<'a> {
         }
     }
 
-    pub fn set_policy(&self, name: &str) -> Result<(PolicyOut, Before), AnswerError> {
+    fn set_policy(&self, name: &str) -> Result<(PolicyOut, Before), AnswerError> {
         let _turn = self.store.devices_turn();
         let before = match self.store.policies(self.portal)?.contains(name) {
             true => Before::There,
@@ -173,7 +248,7 @@ impl<'a> Mdm<'a> {
     }
 
     /// Removes a policy that no device is under and no rule names.
-    pub fn remove_policy(&self, name: &str) -> Result<(), AnswerError> {
+    fn remove_policy(&self, name: &str) -> Result<(), AnswerError> {
         let _turn = self.store.devices_turn();
         for device in self.store.devices(self.portal) {
             let device = device?;

@@ -1,9 +1,10 @@
 //! `rosterd device`: an MDM portal's devices on a local target.
 
-use crate::answers::devices::{DeviceChange, DeviceOut, Mdm};
-use crate::app;
+use crate::answers::devices::{Change, DeviceChange, DeviceOut, Mdm, Noting};
+use crate::app::{self, Opened};
+use crate::clock;
 use crate::config::Loaded;
-use crate::store::Store;
+use crate::store::{Store, Way};
 
 use super::sync::known_portal;
 use super::{Exit, Output, Usage, table};
@@ -47,8 +48,23 @@ pub fn mdm<'a>(loaded: &'a Loaded, store: &'a Store, portal: &str) -> anyhow::Re
         .map_err(|error| Usage(error.to_string()).into())
 }
 
+/// Makes a change; where a daemon holds the store, through it.
+pub fn change(loaded: &Loaded, portal: String, change: Change) -> anyhow::Result<()> {
+    let Opened { store, daemon } = app::open_store(loaded)?;
+    let mdm = mdm(loaded, &store, &portal)?;
+    if let Some(daemon) = daemon {
+        return Ok(daemon.change_device(portal.clone(), change)?);
+    }
+    let noting = Noting {
+        log: &app::audit_of(&loaded.settings),
+        by: Way::Command,
+        at: clock::now(),
+    };
+    mdm.change(change, &noting)?;
+    Ok(())
+}
+
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let store = app::open_store(loaded)?.store;
     match args {
         Args::Set {
             id,
@@ -62,10 +78,13 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
                 assigned_to,
                 policy,
             };
-            mdm(loaded, &store, &portal)?.set_device(&id, change)?;
+            self::change(loaded, portal, Change::SetDevice { id, change })?;
         }
-        Args::Remove { id, portal } => mdm(loaded, &store, &portal)?.remove_device(&id)?,
-        Args::List { portal, format } => print(&mdm(loaded, &store, &portal)?, format)?,
+        Args::Remove { id, portal } => change(loaded, portal, Change::RemoveDevice { id })?,
+        Args::List { portal, format } => {
+            let store = app::open_store(loaded)?.store;
+            print(&mdm(loaded, &store, &portal)?, format)?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -1,9 +1,10 @@
 //! `rosterd policy`: an MDM portal's policies on a local target.
 
+use crate::answers::devices::Change;
 use crate::app;
 use crate::config::Loaded;
 
-use super::device::mdm;
+use super::device::{change, mdm};
 use super::{Exit, Output, table};
 
 #[derive(clap::Subcommand)]
@@ -30,13 +31,11 @@ pub enum Args {
 }
 
 pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
-    let store = app::open_store(loaded)?.store;
     match args {
-        Args::Set { name, portal } => {
-            mdm(loaded, &store, &portal)?.set_policy(&name)?;
-        }
-        Args::Remove { name, portal } => mdm(loaded, &store, &portal)?.remove_policy(&name)?,
+        Args::Set { name, portal } => change(loaded, portal, Change::SetPolicy { name })?,
+        Args::Remove { name, portal } => change(loaded, portal, Change::RemovePolicy { name })?,
         Args::List { portal, format } => {
+            let store = app::open_store(loaded)?.store;
             let policies = mdm(loaded, &store, &portal)?.policies()?;
             match format {
                 Output::Json => println!("{}", serde_json::to_string_pretty(&policies)?),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::{Answer, Board, Hello, Purpose, VERSION, Welcome};
-use crate::answers::approval;
+use crate::answers::devices::{Change, Mdm, Noting};
+use crate::answers::{self, AnswerError, approval, named_policy};
 use crate::clock;
 use crate::frames;
 use crate::plan::Asked;
@@ -74,7 +75,27 @@ impl Host {
                 let discarded = discarded.map(|_| ()).map_err(|error| chain(&error));
                 frames::write(stream, &discarded)
             }
+            Purpose::ChangeDevice { portal, change } => {
+                let changed = self.change_device(&portal, change);
+                frames::write(stream, &changed.map_err(|error| chain(&error)))
+            }
         }
+    }
+
+    fn change_device(&self, portal: &str, change: Change) -> Result<(), AnswerError> {
+        let sync = self.conductor.sync();
+        let names = sync.portals.iter().map(|portal| portal.name.as_str());
+        answers::known("portal", names, portal)?;
+        let noting = Noting {
+            log: &sync.audit,
+            by: Way::Command,
+            at: clock::now(),
+        };
+        for rules in sync.portals.iter().filter(|rules| rules.name == portal) {
+            let mdm = Mdm::new(&sync.store, portal, rules.kind, named_policy(rules))?;
+            mdm.change(change.clone(), &noting)?;
+        }
+        Ok(())
     }
 
     fn run(

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::{Answer, Hello, Purpose, VERSION, Welcome, pointer};
+use crate::answers::devices::Change;
 use crate::frames;
 use crate::plan::{Asked, Plan};
 use crate::scim::inspect::Shown;
@@ -103,6 +104,13 @@ impl Daemon {
     pub fn discard(&self, run: String) -> Result<(), DaemonError> {
         let discarded: Result<(), Vec<String>> = self.ask(Purpose::Discard { run })?;
         discarded.map_err(told)
+    }
+
+    /// Has it change a device or policy of an MDM portal.
+    pub fn change_device(&self, portal: String, change: Change) -> Result<(), DaemonError> {
+        let changed: Result<(), Vec<String>> =
+            self.ask(Purpose::ChangeDevice { portal, change })?;
+        changed.map_err(told)
     }
 
     /// Has it do one run, under the settings it has. This blocks until the run ends.

@@ -19,13 +19,14 @@ use tokio::sync::watch;
 pub use connect::{Daemon, DaemonError};
 pub use serve::{Control, ControlError};
 
+use crate::answers::devices::Change;
 use crate::plan::Asked;
 use crate::scim::inspect::Inspector;
 use crate::sync::{Intent, Step};
 
 /// Both sides must be the same program: what goes over the socket has no other format than
 /// the types here.
-const VERSION: &str = concat!("rosterd ", env!("CARGO_PKG_VERSION"), ", protocol 2");
+const VERSION: &str = concat!("rosterd ", env!("CARGO_PKG_VERSION"), ", protocol 3");
 
 /// The file beside the store that says where the socket is.
 const POINTER: &str = "daemon";
@@ -69,6 +70,8 @@ enum Purpose {
     Check,
     /// A held run is to be discarded.
     Discard { run: String },
+    /// A device or policy of an MDM portal is to be changed.
+    ChangeDevice { portal: String, change: Change },
 }
 
 /// The answer to it.

@@ -64,6 +64,39 @@ fn what_acted_or_was_held_is_in_the_audit_log_and_quiet_runs_are_not() {
 }
 
 #[test]
+fn devices_and_policies_that_somebody_sets_are_in_the_audit_log_but_not_whose_they_are() {
+    let mut portal = Portal::new("mdm", "unassign_devices").named("mdm");
+    portal.sources = vec!["entra"];
+    let world = World::small(Settings::new(vec![Source::entra()], vec![portal]));
+    world.sync(&[]);
+    let accounts = world.json(&["export", "accounts", "--portal", "mdm"]);
+    let key = text(&accounts[0]["key"]);
+    world.run(&["policy", "set", "Field", "--portal", "mdm"]);
+    let set = [
+        "device", "set", "phone", "--portal", "mdm", "--policy", "Field",
+    ];
+    let assigned = [&set[..], &["--assigned-to", &key]].concat();
+    world.run(&assigned).ends_with(0);
+    world.run(&[
+        "device", "set", "phone", "--portal", "mdm", "--policy", "None",
+    ]);
+    world.run(&["device", "remove", "phone", "--portal", "mdm"]);
+    let whole = std::fs::read_to_string(log(&world)).expect("the log");
+    let events: Vec<String> = whole
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("a line is JSON"))
+        .map(|line| text(&line["event"]))
+        .collect();
+    assert_eq!(
+        events,
+        ["run", "set_policy", "set_device", "remove_device"],
+        "what was refused is not there"
+    );
+    assert!(!whole.contains(&key));
+    assert_eq!(verdict(&world, 0)["lines"], 4);
+}
+
+#[test]
 fn a_changed_log_or_plan_is_noticed() {
     let world = world();
     let whole = std::fs::read_to_string(log(&world)).expect("the log");

@@ -8,13 +8,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::portal_named;
-use crate::answers::devices::{Before, DeviceChange, DeviceOut, Mdm, PolicyOut};
+use crate::answers::devices::{
+    Before, Change, Changed, DeviceChange, DeviceOut, Mdm, Noting, PolicyOut,
+};
 use crate::answers::named_policy;
+use crate::clock;
 use crate::server::Shared;
 use crate::server::input::{Json, Path, Query};
 use crate::server::page::{self, Page, Which};
 use crate::server::problem::{Document, Problem};
 use crate::server::stream::{self, blocking};
+use crate::store::Way;
 use crate::sync::Sync;
 
 /// A device as it is to be. What is left out or null is not so.
@@ -81,15 +85,12 @@ pub async fn set(
     Path((portal, id)): Path<(String, String)>,
     Json(device): Json<DeviceIn>,
 ) -> Result<Response, Problem> {
-    changed(shared, move |sync| {
-        let change = DeviceChange {
-            name: Some(device.name.unwrap_or_else(|| id.clone())),
-            assigned_to: Some(device.assigned_to.unwrap_or_default()),
-            policy: Some(device.policy.unwrap_or_default()),
-        };
-        Ok(made(mdm(sync, &portal)?.set_device(&id, change)?))
-    })
-    .await
+    let change = DeviceChange {
+        name: Some(device.name.unwrap_or_else(|| id.clone())),
+        assigned_to: Some(device.assigned_to.unwrap_or_default()),
+        policy: Some(device.policy.unwrap_or_default()),
+    };
+    change_in(shared, portal, Change::SetDevice { id, change }).await
 }
 
 /// Removes a device.
@@ -106,11 +107,7 @@ pub async fn remove(
     State(shared): State<Shared>,
     Path((portal, id)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    changed(shared, move |sync| {
-        mdm(sync, &portal)?.remove_device(&id)?;
-        Ok(StatusCode::NO_CONTENT.into_response())
-    })
-    .await
+    change_in(shared, portal, Change::RemoveDevice { id }).await
 }
 
 /// A portal's policies, by name.
@@ -157,10 +154,7 @@ pub async fn set_policy(
     Path((portal, name)): Path<(String, String)>,
     Json(PolicyIn {}): Json<PolicyIn>,
 ) -> Result<Response, Problem> {
-    changed(shared, move |sync| {
-        Ok(made(mdm(sync, &portal)?.set_policy(&name)?))
-    })
-    .await
+    change_in(shared, portal, Change::SetPolicy { name }).await
 }
 
 /// Removes a policy that no device is under and the settings do not name.
@@ -177,21 +171,27 @@ pub async fn remove_policy(
     State(shared): State<Shared>,
     Path((portal, name)): Path<(String, String)>,
 ) -> Result<Response, Problem> {
-    changed(shared, move |sync| {
-        mdm(sync, &portal)?.remove_policy(&name)?;
-        Ok(StatusCode::NO_CONTENT.into_response())
+    change_in(shared, portal, Change::RemovePolicy { name }).await
+}
+
+async fn change_in(shared: Shared, portal: String, change: Change) -> Result<Response, Problem> {
+    let changed = blocking(move || {
+        let sync = shared.conductor.sync();
+        let noting = Noting {
+            log: &sync.audit,
+            by: Way::Api,
+            at: clock::now(),
+        };
+        Ok(mdm(&sync, &portal)?.change(change, &noting)?)
+    });
+    Ok(match changed.await? {
+        Changed::Device(device, before) => made(device, before),
+        Changed::Policy(policy, before) => made(policy, before),
+        Changed::Removed => StatusCode::NO_CONTENT.into_response(),
     })
-    .await
 }
 
-async fn changed(
-    shared: Shared,
-    change: impl FnOnce(&Sync) -> Result<Response, Problem> + Send + 'static,
-) -> Result<Response, Problem> {
-    blocking(move || change(&shared.conductor.sync())).await
-}
-
-fn made<T: Serialize>((made, before): (T, Before)) -> Response {
+fn made<T: Serialize>(made: T, before: Before) -> Response {
     let status = match before {
         Before::There => StatusCode::OK,
         Before::New => StatusCode::CREATED,

@@ -607,21 +607,30 @@ fn devices(world: &World) -> Vec<String> {
 /// What an application sets and what a run does to a device meet: neither undoes the other.
 #[test]
 fn a_device_that_is_set_while_a_run_moves_it_keeps_both() {
-    use crate::answers::devices::{DeviceChange, Mdm};
+    use crate::answers::devices::{Change, DeviceChange, Mdm, Noting};
     for round in 0..25 {
         let world = with_devices("unassign_devices");
         let store = world.sync.store.clone();
         let start = Arc::new(std::sync::Barrier::new(2));
         let go = start.clone();
+        let log = crate::audit::AuditLog::new(world.sync.audit.place().join("of-devices"));
+        let at = world.now;
         let application = std::thread::spawn(move || {
             let mdm = Mdm::new(&store, "mdm", crate::config::PortalKind::Mdm, None).unwrap();
+            let noting = Noting {
+                log: &log,
+                by: crate::store::Way::Api,
+                at,
+            };
             go.wait();
             for _ in 0..20 {
                 let change = DeviceChange {
                     name: Some(format!("Phone {round}")),
                     ..DeviceChange::default()
                 };
-                mdm.set_device("d1", change).unwrap();
+                let id = "d1".to_owned();
+                mdm.change(Change::SetDevice { id, change }, &noting)
+                    .unwrap();
             }
         });
         start.wait();
