@@ -175,6 +175,13 @@ pub trait Engine: Send + Sync {
 
     /// Bytes taken on the disk, about.
     fn size_on_disk(&self) -> u64;
+
+    /// How often the tree was written to since the store was opened, where that is counted:
+    /// what was read at one count need not be read again as long as it stays.
+    fn writes_to(&self, tree: Tree) -> Option<u64> {
+        let _ = tree;
+        None
+    }
 }
 
 /// A view of all trees at one moment. See [`Engine::snapshot`].

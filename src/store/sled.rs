@@ -56,6 +56,8 @@ pub struct SledEngine {
     writer: Mutex<()>,
     waterline: Mutex<Waterline>,
     flushes: AtomicU64,
+    /// Writes to each tree.
+    writes: [AtomicU64; Tree::ALL.len()],
 }
 
 impl fmt::Debug for SledEngine {
@@ -121,6 +123,7 @@ impl SledEngine {
             writer: Mutex::new(()),
             waterline: Mutex::new(waterline),
             flushes: AtomicU64::new(0),
+            writes: std::array::from_fn(|_| AtomicU64::new(0)),
         };
         format::settle(&engine, stamp)?;
         engine.raise_waterline()?;
@@ -139,6 +142,11 @@ impl SledEngine {
     // only says whose turn it is.
     fn my_turn(&self) -> MutexGuard<'_, ()> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// After the write, whether or not it went well: who sees the new count sees what was written.
+    fn count_write(&self, tree: Tree) {
+        self.writes[tree as usize].fetch_add(1, Ordering::Release);
     }
 
     fn failed(&self, doing: &'static str) -> impl Fn(::sled::Error) -> EngineError + Send + '_ {
@@ -220,9 +228,9 @@ impl Engine for SledEngine {
             let mut changes = changes.into_iter().peekable();
             while changes.peek().is_some() {
                 let batch = batch(changes.by_ref().take(BATCH_OPS));
-                self.tree(tree)
-                    .apply_batch(batch)
-                    .map_err(self.failed("write to"))?;
+                let written = self.tree(tree).apply_batch(batch);
+                self.count_write(tree);
+                written.map_err(self.failed("write to"))?;
             }
         }
         Ok(())
@@ -235,7 +243,9 @@ impl Engine for SledEngine {
         if ops.is_empty() {
             return Ok(());
         }
-        let (trees, batches): (Vec<_>, Vec<_>) = settle(ops)
+        let settled = settle(ops);
+        let touched: Vec<Tree> = settled.iter().map(|(tree, _)| *tree).collect();
+        let (trees, batches): (Vec<_>, Vec<_>) = settled
             .into_iter()
             .map(|(tree, changes)| (self.tree(tree), batch(changes)))
             .unzip();
@@ -246,6 +256,7 @@ impl Engine for SledEngine {
             }
             Ok(())
         });
+        touched.into_iter().for_each(|tree| self.count_write(tree));
         match outcome {
             Ok(()) => Ok(()),
             Err(TransactionError::Storage(cause)) => Err(self.failed("write to")(cause)),
@@ -274,6 +285,10 @@ impl Engine for SledEngine {
 
     fn size_on_disk(&self) -> u64 {
         disk_bytes(&self.dir)
+    }
+
+    fn writes_to(&self, tree: Tree) -> Option<u64> {
+        Some(self.writes[tree as usize].load(Ordering::Acquire))
     }
 }
 

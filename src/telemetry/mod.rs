@@ -7,7 +7,7 @@ mod traces;
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{LevelFilter, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -38,6 +38,9 @@ pub fn start(
     };
     // Spans are for traces; a line of the log says by itself what it is about.
     let events = filter_fn(|about| about.is_event());
+    // What nobody will read is not even asked about: the store below has much to say.
+    let most = level.as_str().parse().unwrap_or(LevelFilter::INFO);
+    let events = events.with_max_level_hint(most.max(LevelFilter::WARN));
     let logs = logs.with_filter(filter).with_filter(events);
     let mut parts = vec![logs.boxed()];
     let mut sent = None;

@@ -60,7 +60,7 @@ pub fn pass(
     };
     let hash = blake3::Hash::from_bytes(Sha256::digest(token.as_bytes()).into());
     let now = clock::now();
-    let tokens = match inbox.store.tokens(source) {
+    let tokens = match inbox.tokens() {
         Ok(tokens) => tokens,
         Err(error) => {
             tracing::error!("the tokens of source {source} cannot be read: {error}");
@@ -68,10 +68,10 @@ pub fn pass(
         }
     };
     let mut opened = None;
-    for row in tokens {
+    for row in &*tokens {
         // This hash type compares in constant time.
         if blake3::Hash::from_bytes(row.hash) == hash && !row.is_expired(now) {
-            opened = Some(row.id);
+            opened = Some(&row.id);
         }
     }
     let Some(id) = opened else {
@@ -103,13 +103,13 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Notes that a token is in use, now and then.
-fn note_use(inbox: &Arc<Inbox>, id: String, now: jiff::Timestamp) {
-    let known = inbox.token_used(&id);
+fn note_use(inbox: &Arc<Inbox>, id: &str, now: jiff::Timestamp) {
+    let known = inbox.token_used(id);
     if known.is_some_and(|then| now.duration_since(then) < USED) {
         return;
     }
-    inbox.set_token_used(&id, now);
-    let inbox = inbox.clone();
+    inbox.set_token_used(id, now);
+    let (inbox, id) = (inbox.clone(), id.to_owned());
     tokio::task::spawn_blocking(move || {
         let written = inbox
             .store

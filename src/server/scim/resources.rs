@@ -191,8 +191,7 @@ async fn written(
         }
         let shown = match status {
             StatusCode::NO_CONTENT => None,
-            // Somebody else may have deleted it by now.
-            _ => Some(own.get(kind, &written.id, &selection)?),
+            _ => Some(own.shown(kind, &written.id, &written.row, &selection)?),
         };
         Ok((written, shown))
     });
@@ -204,7 +203,7 @@ async fn written(
         shared.ring(&inbox.source);
     }
     let Some(shown) = shown else {
-        return Reply::empty(status).version(written.version);
+        return Reply::empty(status).version(written.row.version);
     };
     let reply = Reply::json(status, &shown.resource).version(shown.version);
     match status {

@@ -75,6 +75,23 @@ fn a_newer_store_is_refused_and_left_alone() {
 }
 
 #[test]
+fn every_way_to_write_is_counted_for_the_trees_it_wrote_to() {
+    let (engine, _dir) = new();
+    let before = engine.writes_to(Tree::Tokens).unwrap();
+    let elsewhere = engine.writes_to(Tree::Links).unwrap();
+    engine
+        .write(vec![Op::put(Tree::Tokens, *b"a", [])])
+        .unwrap();
+    let written = engine.writes_to(Tree::Tokens).unwrap();
+    assert!(written > before);
+    engine
+        .transact(vec![Op::delete(Tree::Tokens, *b"a")])
+        .unwrap();
+    assert!(engine.writes_to(Tree::Tokens).unwrap() > written);
+    assert_eq!(engine.writes_to(Tree::Links).unwrap(), elsewhere);
+}
+
+#[test]
 fn a_format_without_a_way_here_is_refused() {
     let (engine, _dir) = new();
     assert!(format::migrate(&engine, FORMAT).is_ok());

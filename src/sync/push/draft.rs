@@ -205,14 +205,13 @@ impl<'a> Draft<'a> {
         id: &str,
         before: Option<&Before>,
         object: &Object,
-    ) -> u64 {
+    ) -> ResourceRow {
         let row = ResourceRow {
             version: before.map_or(1, |before| before.row.version + 1),
             created: before.map_or(self.now, |before| before.row.created),
             modified: before.map_or(self.now, |before| self.now.max(before.row.modified)),
             json: serde_json::to_string(object).expect("JSON is plain data"),
         };
-        let version = row.version;
         let (source, letter) = (self.source(), kind.letter());
         let old = before
             .map(|before| found_by(kind, &before.object))
@@ -228,7 +227,7 @@ impl<'a> Draft<'a> {
         }
         self.ops
             .push(pushed::put_resource(source, letter, id, &row));
-        version
+        row
     }
 
     pub fn drop_resource(&mut self, kind: Kind, id: &str, before: &Before) {

@@ -50,13 +50,13 @@ impl Inbox {
             group: convert::group(&id, &group),
         });
         draft.state.groups += 1;
-        let version = draft.put_resource(Kind::Group, &id, None, &group);
+        let put = draft.put_resource(Kind::Group, &id, None, &group);
         draft.mark(Kind::Group, &id);
         draft.members(number, &[MemberChange::Add(members)])?;
         draft.put_down()?;
         Ok(Written {
             id,
-            version,
+            row: put,
             changed: true,
         })
     }
@@ -104,7 +104,7 @@ impl Inbox {
         if !moved && after == before.object {
             return Ok(unchanged(id, &before));
         }
-        let version = draft.put_resource(Kind::Group, id, Some(&before), &after);
+        let put = draft.put_resource(Kind::Group, id, Some(&before), &after);
         let row = draft.group(number)?.ok_or_else(|| not_there(Kind::Group))?;
         let group = convert::group(id, &after);
         if row.group != group {
@@ -115,7 +115,7 @@ impl Inbox {
         draft.put_down()?;
         Ok(Written {
             id: id.to_owned(),
-            version,
+            row: put,
             changed: true,
         })
     }

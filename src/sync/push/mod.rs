@@ -19,7 +19,7 @@ mod users;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
@@ -31,7 +31,9 @@ use places::Places;
 use crate::config::{Scim, ScimLog};
 use crate::scim::{Kind, Object, ResourceType, ScimError, Types};
 use crate::sources::Finding;
-use crate::store::{Store, StoreError};
+use crate::store::pushed::ResourceRow;
+use crate::store::tokens::TokenRow;
+use crate::store::{Store, StoreError, Tree};
 
 /// One source's side of the store, for whoever serves its client.
 pub struct Inbox {
@@ -47,13 +49,16 @@ pub struct Inbox {
     places: Places,
     /// When each token was last seen, by id: so that not every request has to look it up.
     tokens_used: Mutex<BTreeMap<String, Timestamp>>,
+    /// The tokens, as they were at a count of writes to them.
+    tokens_known: Mutex<Option<(u64, Arc<[TokenRow]>)>>,
 }
 
 /// What came of a write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Written {
     pub id: String,
-    pub version: u64,
+    /// The resource as it is after this write, whoever writes next.
+    pub row: ResourceRow,
     /// Whether anything is different from before. What is not needs no run and no flush.
     pub changed: bool,
 }
@@ -107,7 +112,25 @@ impl Inbox {
             log: settings.log,
             places: Places::default(),
             tokens_used: Mutex::default(),
+            tokens_known: Mutex::default(),
         }
+    }
+
+    /// The tokens of the source. They are read again whenever one was written, by whomever.
+    pub fn tokens(&self) -> Result<Arc<[TokenRow]>, StoreError> {
+        let count = self.store.engine().writes_to(Tree::Tokens);
+        let mut known = self
+            .tokens_known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let (Some(count), Some((then, tokens))) = (count, &*known)
+            && *then == count
+        {
+            return Ok(tokens.clone());
+        }
+        let tokens: Arc<[TokenRow]> = self.store.tokens(&self.source)?.into();
+        *known = count.map(|count| (count, tokens.clone()));
+        Ok(tokens)
     }
 
     /// When a token was last seen, as far as this process knows.

@@ -70,7 +70,8 @@ impl Inbox {
         let count = query
             .count
             .map_or(DEFAULT_PAGE as u64, |count| count.min(MAX_PAGE as u64));
-        let mark = mark_of(kinds, query);
+        let by_cursor = query.cursor.is_some();
+        let mark = by_cursor.then(|| mark_of(kinds, query)).unwrap_or_default();
         let start = match query.cursor.as_deref() {
             None => Start::Skip(query.start.unwrap_or(1) - 1),
             Some("") => Start::Skip(0),
@@ -254,16 +255,14 @@ impl Inbox {
             found.more = true;
             return Ok(());
         }
-        found.resources.push(self.shown(part, id, row)?);
+        found.resources.push(self.listed(part, id, row)?);
         found.last = Some((part.kind, id.to_owned()));
         Ok(())
     }
 
-    fn shown(&self, part: &Part, id: &str, row: &ResourceRow) -> Result<Value, PushError> {
-        let selection = &part.selection;
-        let mut resource = self.whole(part.kind, id, row, |name| selection.wants(name))?;
-        selection.apply(&mut resource, self.kind(part.kind));
-        Ok(Value::Object(resource))
+    fn listed(&self, part: &Part, id: &str, row: &ResourceRow) -> Result<Value, PushError> {
+        let shown = self.shown(part.kind, id, row, &part.selection)?;
+        Ok(Value::Object(shown.resource))
     }
 
     fn sorted(&self, parts: &[Part], skip: u64, count: u64) -> Result<Found, PushError> {
@@ -295,7 +294,7 @@ impl Inbox {
             let part = parts.iter().find(|part| part.kind == *kind);
             let row = self.store.resource(&self.source, kind.letter(), id)?;
             if let (Some(part), Some(row)) = (part, row) {
-                resources.push(self.shown(part, id, &row)?);
+                resources.push(self.listed(part, id, &row)?);
             }
         }
         found.more = page.nth(count as usize).is_some();

@@ -23,8 +23,18 @@ impl Inbox {
     /// One resource, or the error that there is none.
     pub fn get(&self, kind: Kind, id: &str, selection: &Selection) -> Result<Answer, PushError> {
         let row = self.store.resource(&self.source, kind.letter(), id)?;
-        let row = row.ok_or_else(|| not_there(kind))?;
-        let mut resource = self.whole(kind, id, &row, |name| selection.wants(name))?;
+        self.shown(kind, id, &row.ok_or_else(|| not_there(kind))?, selection)
+    }
+
+    /// A resource of which the row is known.
+    pub fn shown(
+        &self,
+        kind: Kind,
+        id: &str,
+        row: &ResourceRow,
+        selection: &Selection,
+    ) -> Result<Answer, PushError> {
+        let mut resource = self.whole(kind, id, row, |name| selection.wants(name))?;
         selection.apply(&mut resource, self.kind(kind));
         Ok(Answer {
             version: row.version,

@@ -94,7 +94,7 @@ fn a_user_is_found_by_what_it_says_and_no_longer_by_what_it_said() {
     let written = inbox
         .patch_user(&id, &operations, &IfMatch::default(), now())
         .unwrap();
-    assert_eq!((written.version, written.changed), (2, true));
+    assert_eq!((written.row.version, written.changed), (2, true));
     assert!(found(inbox, Kind::User, "userName eq \"jane@x.org\"").is_empty());
     for filter in [
         "emails.value eq \"joan@work\"",
@@ -108,7 +108,7 @@ fn a_user_is_found_by_what_it_says_and_no_longer_by_what_it_said() {
     let again = inbox
         .patch_user(&id, &operations, &IfMatch::default(), now())
         .unwrap();
-    assert_eq!((again.version, again.changed), (2, false));
+    assert_eq!((again.row.version, again.changed), (2, false));
     let stale = inbox.delete_user(&id, &IfMatch(Some(vec![1])), now());
     assert!(matches!(stale, Err(PushError::Scim(error)) if error.status == 412));
 }

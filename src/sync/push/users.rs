@@ -28,12 +28,12 @@ impl Inbox {
             user: User::new(UserId::new(&id)),
         };
         draft.state.users += 1;
-        let version = draft.put_resource(Kind::User, &id, None, &user);
+        let put = draft.put_resource(Kind::User, &id, None, &user);
         becomes(&mut draft, row, convert::user(&id, &user))?;
         draft.put_down()?;
         Ok(Written {
             id,
-            version,
+            row: put,
             changed: true,
         })
     }
@@ -80,12 +80,12 @@ impl Inbox {
         only_one(&draft, &after, Some(id))?;
         let row = draft.user(id)?.cloned();
         let row = row.ok_or_else(|| not_there(Kind::User))?;
-        let version = draft.put_resource(Kind::User, id, Some(&before), &after);
+        let put = draft.put_resource(Kind::User, id, Some(&before), &after);
         becomes(&mut draft, row, convert::user(id, &after))?;
         draft.put_down()?;
         Ok(Written {
             id: id.to_owned(),
-            version,
+            row: put,
             changed: true,
         })
     }
@@ -117,7 +117,7 @@ impl Inbox {
 pub fn unchanged(id: &str, before: &Before) -> Written {
     Written {
         id: id.to_owned(),
-        version: before.row.version,
+        row: before.row.clone(),
         changed: false,
     }
 }

@@ -3,6 +3,7 @@
 mod bad_input;
 mod conformance;
 mod entra;
+mod model;
 mod okta;
 mod portals;
 mod protocol;
