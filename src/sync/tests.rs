@@ -5,4 +5,5 @@ mod conductor;
 mod histories;
 mod keep;
 mod stories;
+mod targets;
 pub mod world;
