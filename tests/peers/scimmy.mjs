@@ -18,8 +18,8 @@ function keep(resource, unique) {
     .ingress((asked, sent) => {
       const id = asked.id ?? randomUUID();
       if (asked.id) found(asked.id);
-      const name = sent[unique]?.toLowerCase();
-      for (const other of kept.values()) {
+      const name = unique && sent[unique]?.toLowerCase();
+      for (const other of name ? kept.values() : []) {
         if (other.id !== id && other[unique]?.toLowerCase() === name) {
           throw new SCIMMY.Types.Error(409, "uniqueness", `${unique} is taken`);
         }
@@ -42,7 +42,8 @@ function keep(resource, unique) {
 
 SCIMMY.Resources.User.extend(SCIMMY.Schemas.EnterpriseUser, false);
 keep(SCIMMY.Resources.User, "userName");
-keep(SCIMMY.Resources.Group, "displayName");
+// A company may have two groups of one name.
+keep(SCIMMY.Resources.Group);
 
 const app = express();
 app.use(
