@@ -24,6 +24,7 @@ demo: ## A pretend company, a dry run, a sync, and a second sync that does nothi
 setup:
 	@bash tests/setup-browser.sh
 	@bash tests/setup-scim.sh
+	@bash tests/setup-peers.sh
 
 test: setup ## Every test, and the examples in the documentation of the code.
 	@if cargo nextest --version >/dev/null 2>&1; then \
