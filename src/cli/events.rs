@@ -195,7 +195,7 @@ fn settings<'a>(loaded: &'a Loaded, target: &str) -> Result<&'a crate::config::E
     let found = targets.filter(|(name, _)| name.as_str() == target);
     let kinds = found.map(|(_, target)| &target.kind);
     let mut events = kinds.filter_map(|kind| match kind {
-        TargetKind::Events(events) => Some(events),
+        TargetKind::Events(events) => Some(&**events),
         _ => None,
     });
     let missing = || Usage(format!("there is no target '{target}' of kind events"));

@@ -53,14 +53,14 @@ pub enum TargetKind {
     /// rosterd's own store.
     Local,
     /// Signed webhooks.
-    Events(Events),
+    Events(Box<Events>),
 }
 
 impl Target {
     pub(super) fn read(name: TargetName, section: &mut Section) -> Option<Self> {
         let kind = match section.word("kind")? {
             TargetWord::Local => TargetKind::Local,
-            TargetWord::Events => TargetKind::Events(Events::read(section)?),
+            TargetWord::Events => TargetKind::Events(Box::new(Events::read(section)?)),
             later @ (TargetWord::Scim | TargetWord::Postgres | TargetWord::Applivery) => {
                 not_available(section, later.as_str());
                 return None;

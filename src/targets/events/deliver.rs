@@ -300,7 +300,12 @@ impl Delivering {
         let times = [self.rest.until(now), self.window.due()];
         let next = times.into_iter().flatten().filter(|time| *time > now).min();
         let wait = next.map(|time| Duration::try_from(time.duration_since(now)));
-        let wait = wait.and_then(Result::ok).unwrap_or(LOOK).min(LOOK);
+        let look = match self.pruned {
+            Some(_) => LOOK,
+            // There is more to forget.
+            None => Duration::ZERO,
+        };
+        let wait = wait.and_then(Result::ok).unwrap_or(look).min(look);
         // A time between milliseconds is not reached too early.
         wait + Duration::from_millis(1)
     }
@@ -317,8 +322,9 @@ impl Delivering {
 
     fn prune(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let due = self.pruned.is_none_or(|pruned| pruned.elapsed() >= PRUNING);
-        if due && !self.outbox.prune(now)? {
-            self.pruned = Some(tokio::time::Instant::now());
+        if due {
+            let more = self.outbox.prune(now)?;
+            self.pruned = (!more).then(tokio::time::Instant::now);
         }
         Ok(())
     }

@@ -20,8 +20,11 @@ use crate::store::{Op, Store, StoreError, TRANSACTION_OPS};
 /// each account of a batch that is handed over.
 const TOGETHER: usize = TRANSACTION_OPS / 6;
 
-/// How many rows are pruned or put back at a time.
+/// How many events are put back at a time.
 const PIECE: usize = TOGETHER;
+
+/// How many rows are forgotten at a time: a moment's work, so that deliveries go on meanwhile.
+const PRUNED: usize = 3000;
 
 /// What the settings say of a queue.
 pub struct Options {
@@ -227,7 +230,7 @@ impl Outbox {
         let mut ops = Vec::new();
         for row in self.store.events_after(name, 0) {
             let (sequence, row) = row?;
-            if row.at >= until || ops.len() >= PIECE {
+            if row.at >= until || ops.len() >= PRUNED {
                 break;
             }
             if self.store.waiting(name, sequence)?.is_some() {
@@ -241,7 +244,7 @@ impl Outbox {
                 ops.push(events::delete_last_told(name, ties));
             }
         }
-        let more = ops.len() >= PIECE;
+        let more = ops.len() >= PRUNED;
         self.store.write(ops)?;
         Ok(more)
     }

@@ -46,7 +46,7 @@ fn members_of_one_group_go_side_by_side_between_the_group_s_own_events() {
     window.done(1);
     assert_eq!(going(&mut window), [2, 3]);
     window.done(2);
-    assert_eq!(going(&mut window), []);
+    assert!(going(&mut window).is_empty());
     window.done(3);
     assert_eq!(going(&mut window), [4]);
 }
@@ -58,7 +58,7 @@ fn what_is_tied_to_one_that_is_put_off_waits_with_it() {
     assert_eq!(going(&mut window), [1, 5]);
     let later = start() + jiff::SignedDuration::from_secs(5);
     window.put_off(1, later);
-    assert_eq!(going(&mut window), []);
+    assert!(going(&mut window).is_empty());
     window.done(5);
     assert!(window.is_empty());
     assert_eq!(window.due(), Some(later));
