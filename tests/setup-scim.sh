@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Gets ready what the tests need beside cargo: two programs that judge SCIM servers, in an
-# environment of their own under target/.
+# Gets ready what the tests need beside cargo: programs that judge SCIM servers and signatures,
+# in an environment of their own under target/, and Node.js.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+if ! command -v node >/dev/null; then
+  apt-get install -y -qq --no-install-recommends nodejs
+fi
 venv=target/scim-venv
-wanted='scim2-cli==0.6.0 scim2-tester==0.5.2 scim2-client==0.13.2 scim2-models==0.12.3 scim-sanity==0.7.4'
+wanted='scim2-cli==0.6.0 scim2-tester==0.5.2 scim2-client==0.13.2 scim2-models==0.12.3 scim-sanity==0.7.4 standardwebhooks==1.1.0'
 # Made again whenever the versions change.
 if [ "$(cat "$venv/wanted" 2>/dev/null)" = "$wanted" ]; then
   exit 0

@@ -9,6 +9,7 @@ pub mod approval;
 pub mod changes;
 pub mod devices;
 pub mod document;
+pub mod events;
 pub mod explain;
 pub mod group;
 pub mod groups;

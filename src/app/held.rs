@@ -99,9 +99,14 @@ impl App {
     ) -> anyhow::Result<Run> {
         match self {
             App::Own(sync) => {
+                let applies = intent != Intent::Preview;
                 let mut order = Order::new(asked, intent, clock::now());
                 order.progress = progress;
-                Ok(sync.run(order).await?)
+                let run = sync.run(order).await?;
+                if applies {
+                    self.deliver().await?;
+                }
+                Ok(run)
             }
             App::Daemon { daemon, .. } => {
                 let daemon = daemon.clone();
@@ -110,6 +115,16 @@ impl App {
                 Ok(run.map_err(RunError::Worker)??)
             }
         }
+    }
+
+    /// Delivers for a moment what waits in the queues of targets; what cannot be delivered
+    /// now waits for the next run. A daemon does so all the time.
+    async fn deliver(&self) -> anyhow::Result<()> {
+        let App::Own(sync) = self else {
+            return Ok(());
+        };
+        let outboxes = sync.targets.values().filter_map(|target| target.outbox());
+        super::targets::drain(outboxes.collect()).await
     }
 
     /// Discards a held run.

@@ -6,7 +6,7 @@
 mod held;
 pub mod rules;
 mod sources;
-mod targets;
+pub mod targets;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

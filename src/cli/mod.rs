@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod device;
 mod discard;
+mod events;
 mod explain;
 mod export;
 mod plan;
@@ -28,6 +29,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::{Loaded, SecretError, SettingsErrors, WebhookError};
+use crate::targets::events::ReceiverError;
 use crate::telemetry;
 
 /// The argument that names them.
@@ -99,6 +101,9 @@ enum Command {
     /// What SCIM clients sent.
     #[command(subcommand)]
     Scim(scim::Args),
+    /// Events of a target of kind events.
+    #[command(subcommand)]
+    Events(events::Args),
     /// Writes the whole store to a file.
     Backup(backup::Args),
     /// Reads a backup into an empty store.
@@ -186,9 +191,11 @@ pub async fn run() -> ExitCode {
         Err(error) => {
             print_error(&error);
             let settings = error.downcast_ref::<SettingsErrors>().is_some()
-                || error
-                    .chain()
-                    .any(|cause| cause.is::<SecretError>() || cause.is::<WebhookError>())
+                || error.chain().any(|cause| {
+                    cause.is::<SecretError>()
+                        || cause.is::<WebhookError>()
+                        || cause.is::<ReceiverError>()
+                })
                 || error.is::<Usage>();
             ExitCode::from(if settings {
                 Exit::Settings as u8
@@ -243,6 +250,7 @@ async fn dispatch(command: Command, loaded: &Loaded, files: Vec<PathBuf>) -> any
         Command::Policy(args) => policy::run(args, loaded),
         Command::Token(args) => token::run(args, loaded),
         Command::Scim(args) => scim::run(&args, loaded),
+        Command::Events(args) => events::run(args, loaded).await,
         Command::Backup(args) => backup::backup(&args, loaded),
         Command::Restore(args) => backup::restore(&args, loaded),
         Command::Audit(args) => audit::run(&args, loaded),

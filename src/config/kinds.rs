@@ -31,6 +31,8 @@ pub enum Kind {
     Share,
     /// A length of time.
     Duration,
+    /// A list of lengths of time.
+    Durations,
     /// A size on disk.
     Size,
     /// An interval or a cron expression.
@@ -91,6 +93,7 @@ impl Kind {
             Kind::Count => "a whole number from 1",
             Kind::Share => "a number above 0, at most 1",
             Kind::Duration => "a length of time",
+            Kind::Durations => "a list of lengths of time",
             Kind::Size => "a size",
             Kind::Schedule => "a schedule",
             Kind::Timezone => "a timezone",
@@ -112,7 +115,7 @@ impl Kind {
     pub fn is_list(self) -> bool {
         matches!(
             self,
-            Kind::Texts | Kind::Names | Kind::Globs | Kind::Conditions
+            Kind::Texts | Kind::Durations | Kind::Names | Kind::Globs | Kind::Conditions
         )
     }
 
@@ -169,7 +172,7 @@ impl Kind {
             text.parse::<T>().map(drop)
         }
         match self {
-            Kind::Duration => duration::parse(text).map(drop),
+            Kind::Duration | Kind::Durations => duration::parse(text).map(drop),
             Kind::Size => size::parse(text).map(drop),
             Kind::Schedule => reads::<Schedule>(text),
             Kind::Timezone => address::timezone(text).map(drop),

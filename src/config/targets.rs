@@ -3,9 +3,12 @@
 //! The keys of all kinds are known and checked. A kind that this version cannot write to
 //! is refused when the settings are read, not at the first action.
 
+mod events;
+
 use super::names::TargetName;
 use super::section::Section;
 use super::words::words;
+pub use events::Events;
 
 words! {
     /// The kinds of target the settings know.
@@ -30,7 +33,7 @@ words! {
         Polis = "polis",
         /// Standard Webhooks.
         Standard = "standard",
-        /// Both, one after the other.
+        /// Both at once: one body that carries both signatures.
         Both = "both",
     }
 }
@@ -49,16 +52,16 @@ pub struct Target {
 pub enum TargetKind {
     /// rosterd's own store.
     Local,
+    /// Signed webhooks.
+    Events(Box<Events>),
 }
 
 impl Target {
     pub(super) fn read(name: TargetName, section: &mut Section) -> Option<Self> {
         let kind = match section.word("kind")? {
             TargetWord::Local => TargetKind::Local,
-            later @ (TargetWord::Scim
-            | TargetWord::Events
-            | TargetWord::Postgres
-            | TargetWord::Applivery) => {
+            TargetWord::Events => TargetKind::Events(Box::new(Events::read(section)?)),
+            later @ (TargetWord::Scim | TargetWord::Postgres | TargetWord::Applivery) => {
                 not_available(section, later.as_str());
                 return None;
             }

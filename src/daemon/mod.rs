@@ -5,6 +5,7 @@
 //! socket (see [`crate::control`]).
 
 mod aftermath;
+mod deliver;
 mod schedule;
 mod service_manager;
 mod signals;
@@ -31,6 +32,7 @@ use crate::server::{NextRun, Reload, ServeError, Server};
 use crate::store::StoreError;
 use crate::sync::{Conductor, Finished, Intent, RunError, Sync};
 use aftermath::Aftermath;
+use deliver::keep_delivering;
 use schedule::{News, Timetable};
 use signals::{Signals, Told};
 use tell::{OutletError, Outlets, keep_telling};
@@ -69,10 +71,13 @@ pub async fn run(loaded: &Loaded, files: Vec<PathBuf>, sync: Arc<Sync>) -> Resul
     );
     let board = Arc::new(Board::default());
     board.settings.send_replace(loaded.fingerprint());
+    let in_force = watch::Sender::new(sync.clone());
     let conductor = Conductor::new(sync);
     let server = serve(loaded, &conductor, &board).await?;
     let control = Control::open(&state, conductor.clone(), board.clone())?;
     let telling = tokio::spawn(keep_telling(conductor.clone(), outlets.subscribe()));
+    let (no_more_events, no_more) = watch::channel(false);
+    let delivering = tokio::spawn(keep_delivering(in_force.subscribe(), no_more));
     let mut daemon = Daemon {
         runs: conductor.watch_runs(),
         conductor,
@@ -80,6 +85,7 @@ pub async fn run(loaded: &Loaded, files: Vec<PathBuf>, sync: Arc<Sync>) -> Resul
         board,
         server: server.reload(),
         outlets,
+        in_force,
         listen: loaded.settings.server.listen,
         files,
         state,
@@ -95,7 +101,8 @@ pub async fn run(loaded: &Loaded, files: Vec<PathBuf>, sync: Arc<Sync>) -> Resul
     tracing::info!("stopping");
     telling.abort();
     drop(no_more_requests);
-    daemon.end(control, serving).await;
+    no_more_events.send_replace(true);
+    daemon.end(control, serving, delivering).await;
     Ok(())
 }
 
@@ -106,6 +113,8 @@ struct Daemon {
     board: Arc<Board>,
     server: Reload,
     outlets: watch::Sender<Arc<Outlets>>,
+    /// What those work with who are beside the runs.
+    in_force: watch::Sender<Arc<Sync>>,
     /// Where the server listens, which no reload can change.
     listen: SocketAddr,
     files: Vec<PathBuf>,
@@ -263,20 +272,22 @@ impl Daemon {
         if loaded.settings.server.listen != self.listen {
             tracing::warn!("server.listen changes when the daemon is restarted");
         }
-        self.conductor.swap(sync);
+        self.conductor.swap(sync.clone());
+        self.in_force.send_replace(sync);
         self.server.in_force();
         self.timetable.reload(pulls(&loaded.settings), clock::now());
         self.board.settings.send_replace(loaded.fingerprint());
         Ok(())
     }
 
-    async fn end(self, control: Control, serving: JoinHandle<()>) {
+    async fn end(self, control: Control, serving: JoinHandle<()>, delivering: JoinHandle<()>) {
         let stopped = tokio::time::timeout(LAST_ACTIONS, self.conductor.stop()).await;
         if stopped.is_err() {
             tracing::warn!("a run is cut off; the next start takes it up again");
         }
         // It began to end when the runs did, and takes less long.
         serving.await.ok();
+        delivering.await.ok();
         control.close().await;
         let store = self.conductor.sync().store.clone();
         let flushed = tokio::task::spawn_blocking(move || store.flush());

@@ -14,6 +14,7 @@ use tracing::debug;
 use super::budget::{Budget, Load, Pacing};
 use super::error::{HttpError, StatusError};
 use super::page::host_of;
+use super::reach::{PublicOnly, Reach};
 use super::retry::{Policy, backoff};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -88,6 +89,11 @@ pub struct Http {
 
 impl Http {
     pub fn open(options: Options) -> Result<Http, HttpError> {
+        Http::open_to(options, Reach::Anywhere)
+    }
+
+    /// A client that goes no further than it may.
+    pub fn open_to(options: Options, reach: Reach) -> Result<Http, HttpError> {
         let mut builder = Client::builder()
             // Whatever other backend a dependency may have switched on.
             .use_rustls_tls()
@@ -113,6 +119,9 @@ impl Http {
         }
         if options.direct {
             builder = builder.no_proxy();
+        }
+        if reach == Reach::Public {
+            builder = builder.dns_resolver(Arc::new(PublicOnly::new()));
         }
         let client = builder
             .build()

@@ -5,13 +5,14 @@
 //! rate headers; what a body means, and which permission a 403 lacks, its callers know.
 //!
 //! `budget` decides when a request may leave, `retry` how long to wait after a fault, `page`
-//! keeps chains of pages from going in circles.
+//! keeps chains of pages from going in circles, `reach` keeps requests from leading inside.
 
 mod bucket;
 mod budget;
 mod client;
 mod error;
 mod page;
+mod reach;
 mod retry;
 
 #[cfg(test)]
@@ -21,4 +22,5 @@ pub use budget::{Budget, Load, Pacing};
 pub use client::{Call, Http, Options, Response, Signer, set_authorization};
 pub use error::{HttpError, StatusError};
 pub use page::{Chain, host_of, same_origin};
-pub use retry::{Policy, answered_at, backoff};
+pub use reach::{Reach, is_public};
+pub use retry::{Policy, answered_at, backoff, retry_after};

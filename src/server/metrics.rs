@@ -17,7 +17,10 @@ use super::problem::Problem;
 use super::stream::blocking;
 use crate::answers::status;
 use crate::plan::OutcomeStatus;
+use crate::store::StoreError;
+use crate::store::events::OutboxState;
 use crate::sync::{Finished, Intent, Sync};
+use crate::targets::events::Outbox;
 
 /// From a quiet run of a small company to the first run of a large one.
 const RUN_SECONDS: [f64; 10] = [0.1, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
@@ -215,8 +218,10 @@ fn standing(sync: &Sync) -> Result<String, Problem> {
     {
         *quarantined.entry(source).or_default() += 1;
     }
+    let queues = queues(sync)?;
     let recorder = PrometheusBuilder::new().build_recorder();
     with_local_recorder(&recorder, || {
+        tell_queues(&queues);
         describe_gauge!(
             "rosterd_last_complete_sync_age_seconds",
             Unit::Seconds,
@@ -281,4 +286,40 @@ fn standing(sync: &Sync) -> Result<String, Problem> {
         gauge!("rosterd_store_bytes").set(status.store_bytes as f64);
     });
     Ok(recorder.handle().render())
+}
+
+/// The queues of events: by target, what was delivered and how many wait.
+type Queues = Vec<(String, OutboxState, u64)>;
+
+fn queues(sync: &Sync) -> Result<Queues, Problem> {
+    let outboxes = sync.targets.values().filter_map(|target| target.outbox());
+    let read = |outbox: &Outbox| {
+        let waiting = outbox.store.waiting_count(outbox.name())?;
+        Ok::<_, StoreError>((outbox.name().to_owned(), outbox.state()?, waiting))
+    };
+    let queues: Result<Queues, StoreError> = outboxes.map(|outbox| read(&outbox)).collect();
+    Ok(queues.map_err(crate::answers::AnswerError::from)?)
+}
+
+fn tell_queues(queues: &Queues) {
+    describe_gauge!("rosterd_events_queued", "Events that wait to be delivered.");
+    describe_counter!("rosterd_events_delivered_total", "Events that were taken.");
+    describe_counter!(
+        "rosterd_events_failed_total",
+        "Attempts to deliver an event that failed."
+    );
+    describe_counter!("rosterd_events_dead_total", "Events that were given up.");
+    describe_gauge!(
+        "rosterd_events_refused",
+        "Whether the receiver wants no more events (410)."
+    );
+    for (target, state, waiting) in queues {
+        let label = || target.clone();
+        gauge!("rosterd_events_queued", "target" => label()).set(*waiting as f64);
+        counter!("rosterd_events_delivered_total", "target" => label()).absolute(state.delivered);
+        counter!("rosterd_events_failed_total", "target" => label()).absolute(state.failed);
+        counter!("rosterd_events_dead_total", "target" => label()).absolute(state.dead);
+        let refused = f64::from(u8::from(state.refused.is_some()));
+        gauge!("rosterd_events_refused", "target" => label()).set(refused);
+    }
 }

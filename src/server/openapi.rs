@@ -25,6 +25,7 @@ use super::api;
         api::runs::discard,
         api::status::status,
         api::status::explain,
+        api::events::list,
         api::portals::accounts,
         api::portals::account,
         api::portals::groups,

@@ -15,6 +15,7 @@ pub mod codec;
 mod commit;
 pub mod directory;
 mod engine;
+pub mod events;
 mod format;
 mod members;
 mod memory;

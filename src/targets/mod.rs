@@ -4,9 +4,11 @@
 //! Every kind is a room of its own. `local` is rosterd's own store; the others are elsewhere,
 //! and may be away.
 
+pub mod events;
 pub mod local;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use crate::finding::Finding;
 use crate::plan::{Account, Action};
@@ -80,6 +82,11 @@ pub trait Target: Send + Sync {
     /// How many actions at a time it works on best.
     fn batch(&self) -> usize {
         200
+    }
+
+    /// The queue that somebody has to empty beside the runs, where this kind of target has one.
+    fn outbox(&self) -> Option<Arc<events::Outbox>> {
+        None
     }
 
     /// Carries out actions, each on its own: one that fails does not stop its neighbours.

@@ -2,6 +2,7 @@
 //! `openapi` puts the descriptions together.
 
 pub mod devices;
+pub mod events;
 pub mod portals;
 pub mod runs;
 pub mod status;
@@ -26,6 +27,7 @@ pub fn routes() -> Router<Shared> {
         .route("/v1/runs/{id}/report", get(runs::report))
         .route("/v1/status", get(status::status))
         .route("/v1/explain/{key}", get(status::explain))
+        .route("/v1/events", get(events::list))
         .route("/v1/portals/{portal}/accounts", get(portals::accounts))
         .route("/v1/portals/{portal}/accounts/{key}", get(portals::account))
         .route("/v1/portals/{portal}/groups", get(portals::groups))
