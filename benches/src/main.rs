@@ -10,11 +10,13 @@
 //! simulator. Nothing here is measured from within.
 
 mod child;
+mod cluster;
 mod daemon;
 mod floor;
 mod idle;
 mod latency;
 mod load;
+mod postgres;
 mod rosterd;
 mod scenario;
 mod scim;
@@ -43,6 +45,8 @@ enum Command {
     Run(Run),
     /// Measures the SCIM endpoint beside a bare handler.
     Scim(scim::Scim),
+    /// Measures the first load of a database beside `psql \copy`.
+    Postgres(postgres::Postgres),
     /// Random changes, faults and kills, and after some of them a comparison.
     Soak(Soak),
     /// The same for the daemon, by its own schedules, with signals as well.
@@ -185,6 +189,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Latency(latency) => latency::run(latency).await,
         Command::Idle(idle) => idle::run(idle).await,
         Command::Scim(scim) => scim::run(scim).await,
+        Command::Postgres(ask) => postgres::run(ask).await,
         Command::Floor {
             vendor: Vendor::Graph,
             api,

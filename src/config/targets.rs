@@ -7,6 +7,10 @@ use super::names::TargetName;
 use super::section::Section;
 use super::words::words;
 
+mod postgres;
+
+pub use postgres::Postgres;
+
 words! {
     /// The kinds of target the settings know.
     TargetWord {
@@ -49,16 +53,16 @@ pub struct Target {
 pub enum TargetKind {
     /// rosterd's own store.
     Local,
+    /// Tables in the application's database.
+    Postgres(Postgres),
 }
 
 impl Target {
     pub(super) fn read(name: TargetName, section: &mut Section) -> Option<Self> {
         let kind = match section.word("kind")? {
             TargetWord::Local => TargetKind::Local,
-            later @ (TargetWord::Scim
-            | TargetWord::Events
-            | TargetWord::Postgres
-            | TargetWord::Applivery) => {
+            TargetWord::Postgres => TargetKind::Postgres(Postgres::read(section)?),
+            later @ (TargetWord::Scim | TargetWord::Events | TargetWord::Applivery) => {
                 not_available(section, later.as_str());
                 return None;
             }

@@ -5,6 +5,7 @@
 //! and may be away.
 
 pub mod local;
+pub mod postgres;
 
 use std::collections::BTreeMap;
 
