@@ -33,7 +33,11 @@ impl Cluster {
                 .arg(&data)
                 .args(["-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "trust"])
                 .output()?;
-            ensure!(made.status.success(), "initdb: {}", String::from_utf8_lossy(&made.stderr));
+            ensure!(
+                made.status.success(),
+                "initdb: {}",
+                String::from_utf8_lossy(&made.stderr)
+            );
         }
         let server = as_server(user, &bin.join("postgres"))
             .arg("-D")
@@ -59,7 +63,10 @@ impl Cluster {
     }
 
     pub fn url(&self) -> String {
-        format!("postgresql://postgres@/postgres?host={}", self.home.display())
+        format!(
+            "postgresql://postgres@/postgres?host={}",
+            self.home.display()
+        )
     }
 
     /// What one statement gives.
@@ -70,7 +77,8 @@ impl Cluster {
     /// What several commands give, one after the other in one session.
     pub fn commands(&self, commands: &[String]) -> anyhow::Result<String> {
         let mut psql = Command::new(self.bin.join("psql"));
-        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"]).arg(self.url());
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
+            .arg(self.url());
         for command in commands {
             psql.arg("-c").arg(command);
         }
@@ -97,7 +105,9 @@ fn programs() -> anyhow::Result<PathBuf> {
     if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
         places.extend(versions.flatten().map(|version| version.path().join("bin")));
     }
-    let found = places.into_iter().find(|place| place.join("initdb").exists());
+    let found = places
+        .into_iter()
+        .find(|place| place.join("initdb").exists());
     found.context("PostgreSQL is needed: tests/setup-postgres.sh installs it")
 }
 
@@ -107,7 +117,9 @@ fn as_server(user: Option<(u32, u32)>, program: &Path) -> Command {
         return Command::new(program);
     };
     let mut command = Command::new("setpriv");
-    command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}"));
+    command
+        .arg(format!("--reuid={uid}"))
+        .arg(format!("--regid={gid}"));
     command.arg("--clear-groups").arg(program);
     command
 }

@@ -103,7 +103,11 @@ pub async fn run(ask: Postgres) -> anyhow::Result<()> {
     println!("| the whole first run | {:.1} |", median(|took| took.whole));
     println!("| of it, writing to the database | {load:.1} |");
     println!("| the same rows by psql \\copy | {copy:.1} |");
-    println!("\n{:.2} times \\copy; rosterd's peak is {} MiB", load / copy, peak / 1024);
+    println!(
+        "\n{:.2} times \\copy; rosterd's peak is {} MiB",
+        load / copy,
+        peak / 1024
+    );
     Ok(())
 }
 
@@ -133,9 +137,14 @@ fn one(
         .as_bytes(),
     )?;
     let mut command = Command::new(bin.join("rosterd"));
-    command.arg("-c").arg(&settings).args(["--log", "error", "sync", "--format", "json"]);
+    command
+        .arg("-c")
+        .arg(&settings)
+        .args(["--log", "error", "sync", "--format", "json"]);
     command.env("BENCH_ENTRA_SECRET", sim.address("client_secret"));
-    command.env("BENCH_DATABASE_URL", cluster.url()).stdout(Stdio::null());
+    command
+        .env("BENCH_DATABASE_URL", cluster.url())
+        .stdout(Stdio::null());
     let used = child::run(&mut command)?;
     let ended = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
     ensure!(used.status.success(), "the run ended with {}", used.status);
@@ -151,13 +160,18 @@ fn one(
         ))?;
         files.push(file);
     }
-    let names = TABLES.map(|(table, _)| format!("rosterd.{table}")).join(", ");
+    let names = TABLES
+        .map(|(table, _)| format!("rosterd.{table}"))
+        .join(", ");
     cluster.psql(&format!("truncate {names}"))?;
     let copies: Vec<String> = TABLES
         .iter()
         .zip(&files)
         .map(|((table, columns), file)| {
-            format!("\\copy rosterd.{table} ({columns}) from '{}'", file.display())
+            format!(
+                "\\copy rosterd.{table} ({columns}) from '{}'",
+                file.display()
+            )
         })
         .collect();
     let clock = Instant::now();

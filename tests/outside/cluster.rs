@@ -41,7 +41,16 @@ impl Cluster {
         let made = as_server(&bin.join("initdb"))
             .arg("-D")
             .arg(home.path().join("data"))
-            .args(["-U", "postgres", "-E", "UTF8", "--locale=C", "-N", "-A", "trust"])
+            .args([
+                "-U",
+                "postgres",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-N",
+                "-A",
+                "trust",
+            ])
             .output()
             .expect("initdb starts");
         assert!(made.status.success(), "{made:?}");
@@ -69,7 +78,9 @@ impl Cluster {
             format!("create database app owner {ROLE}"),
             "create role app_reader login".to_owned(),
         ] {
-            cluster.block_on(first.batch_execute(&sql)).expect("it can be made");
+            cluster
+                .block_on(first.batch_execute(&sql))
+                .expect("it can be made");
         }
         cluster
     }
@@ -77,7 +88,10 @@ impl Cluster {
     /// The connection string for rosterd, over the socket.
     pub fn url(&self) -> String {
         let socket = self.home.path().display();
-        format!("postgresql://{ROLE}:{PASSWORD}@/app?host={socket}&port={}", self.port)
+        format!(
+            "postgresql://{ROLE}:{PASSWORD}@/app?host={socket}&port={}",
+            self.port
+        )
     }
 
     /// The same over TCP, to a name.
@@ -87,7 +101,10 @@ impl Cluster {
 
     fn connect(&self, user: &str, database: &str) -> Client {
         let socket = self.home.path().display();
-        let string = format!("host={socket} port={} user={user} dbname={database}", self.port);
+        let string = format!(
+            "host={socket} port={} user={user} dbname={database}",
+            self.port
+        );
         self.block_on(async {
             let (client, connection) = tokio_postgres::connect(&string, NoTls).await?;
             tokio::spawn(connection);
@@ -156,7 +173,8 @@ impl Cluster {
     /// The rows of a query, each as one text, in the order of the query.
     #[track_caller]
     pub fn texts(&self, client: &Client, sql: &str) -> Vec<String> {
-        let rows = self.block_on(client.query(&format!("select row_to_json(r)::text from ({sql}) r"), &[]));
+        let rows = self
+            .block_on(client.query(&format!("select row_to_json(r)::text from ({sql}) r"), &[]));
         let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
         rows.iter().map(|row| row.get(0)).collect()
     }
@@ -165,7 +183,8 @@ impl Cluster {
     #[track_caller]
     pub fn number(&self, client: &Client, sql: &str) -> i64 {
         let row = self.block_on(client.query_one(&format!("select ({sql})::bigint"), &[]));
-        row.unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+        row.unwrap_or_else(|error| panic!("{sql}: {error:?}"))
+            .get(0)
     }
 
     /// Ends every process of the server at once, as a failing machine would.
@@ -231,7 +250,9 @@ fn programs() -> PathBuf {
     if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
         places.extend(versions.flatten().map(|version| version.path().join("bin")));
     }
-    let found = places.into_iter().find(|place| place.join("initdb").exists());
+    let found = places
+        .into_iter()
+        .find(|place| place.join("initdb").exists());
     found.expect("PostgreSQL is needed: tests/setup-postgres.sh installs it")
 }
 
@@ -241,7 +262,9 @@ fn as_server(program: &Path) -> Command {
         None => Command::new(program),
         Some((uid, gid)) => {
             let mut command = Command::new("setpriv");
-            command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}"));
+            command
+                .arg(format!("--reuid={uid}"))
+                .arg(format!("--regid={gid}"));
             command.arg("--clear-groups").arg(program);
             command
         }
@@ -257,7 +280,10 @@ pub fn belongs_to_server(path: &Path) {
 /// Who the server runs as, if not as we do.
 fn server_user() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| -> Option<u32> {
-        let output = Command::new("id").args(arguments).output().expect("id runs");
+        let output = Command::new("id")
+            .args(arguments)
+            .output()
+            .expect("id runs");
         let mut text = String::new();
         output.stdout.as_slice().read_to_string(&mut text).ok()?;
         text.trim().parse().ok()

@@ -61,7 +61,8 @@ impl Place {
         let world = &self.world;
         let text = world.settings.toml(&world.state(), &world.sim.base_url());
         let text = text.replace("target = \"local\"", "target = \"db\"");
-        let target = format!("\n[targets.db]\nkind = \"postgres\"\nurl = {{ file = \"url\" }}\n{lines}\n");
+        let target =
+            format!("\n[targets.db]\nkind = \"postgres\"\nurl = {{ file = \"url\" }}\n{lines}\n");
         let file = world.home.path().join("url");
         std::fs::write(&file, url).expect("the url can be written");
         let target = target.replace("\"url\"", &format!("{:?}", file.to_string_lossy()));
@@ -126,7 +127,12 @@ impl Place {
         );
         let there: Vec<Value> = self.texts(&sql).iter().map(|row| parsed(row)).collect();
         let exported = self.world.accounts(portal);
-        let exported: Vec<Value> = exported.as_array().expect("a list").iter().map(as_row).collect();
+        let exported: Vec<Value> = exported
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(as_row)
+            .collect();
         assert_eq!(json!(there), json!(exported), "accounts of {portal}");
 
         let sql = format!(
@@ -170,14 +176,20 @@ impl Place {
                 "select count(*) from {table} t where not exists (select from directory_events e
                  where e.seq = t.seq and e.type like '{kind}')"
             );
-            assert_eq!(self.number(&loose), 0, "rows of {table} without their event");
+            assert_eq!(
+                self.number(&loose),
+                0,
+                "rows of {table} without their event"
+            );
         }
         let mut followed = Followed::default();
         followed.read(self.texts("select seq, type, payload from directory_events order by seq"));
         let there = |sql: &str| self.texts(sql).into_iter().collect::<BTreeSet<String>>();
         assert_eq!(
             followed.accounts,
-            there("select portal, user_id, key, state from portal_accounts where state <> 'removed'")
+            there(
+                "select portal, user_id, key, state from portal_accounts where state <> 'removed'"
+            )
         );
         assert_eq!(
             followed.memberships,
@@ -307,7 +319,10 @@ fn who_is_renamed_disabled_removed_and_returns_keeps_a_row() {
     patch(json!({ "mail": "Renamed@Contoso.com", "userPrincipalName": "renamed@contoso.com" }));
     step(&mut oracle);
     assert_eq!(row("id"), id, "a new name is no new user");
-    assert_eq!(row("email, email_lower")["email_lower"], "renamed@contoso.com");
+    assert_eq!(
+        row("email, email_lower")["email_lower"],
+        "renamed@contoso.com"
+    );
 
     patch(json!({ "accountEnabled": false }));
     step(&mut oracle);
@@ -328,7 +343,10 @@ fn who_is_renamed_disabled_removed_and_returns_keeps_a_row() {
 
     patch(json!({ "accountEnabled": true }));
     step(&mut oracle);
-    assert_eq!(row("active, deleted_at"), json!({ "active": true, "deleted_at": null }));
+    assert_eq!(
+        row("active, deleted_at"),
+        json!({ "active": true, "deleted_at": null })
+    );
 
     place.world.control("DELETE", &path, Value::Null);
     step(&mut oracle);
@@ -368,7 +386,9 @@ fn a_change_of_k_people_touches_their_rows_and_no_others() {
     let changed: Vec<String> = (6..9).map(|at| place.world.entra_user(at)).collect();
     for user in &changed {
         let path = format!("graph/users/{user}");
-        place.world.control("PATCH", &path, json!({ "jobTitle": "Captain" }));
+        place
+            .world
+            .control("PATCH", &path, json!({ "jobTitle": "Captain" }));
     }
     let plan = place.world.sync(&[]);
     let actions = deeds(&plan).len() as i64;
@@ -378,7 +398,10 @@ fn a_change_of_k_people_touches_their_rows_and_no_others() {
     let after = place.everything();
     let rewritten = |table: &str| {
         let before: BTreeSet<&String> = before[table].iter().collect();
-        after[table].iter().filter(|row| !before.contains(row)).count() as i64
+        after[table]
+            .iter()
+            .filter(|row| !before.contains(row))
+            .count() as i64
     };
     assert_eq!(rewritten("directory_users"), 3);
     assert_eq!(rewritten("portal_accounts"), actions);
@@ -415,15 +438,27 @@ fn change(world: &World, chance: &mut Chance) {
     let number = chance.below(1000);
     let path = format!("graph/users/{user}");
     match chance.below(8) {
-        0 => drop(world.control("PATCH", &path, json!({ "department": format!("D{number}") }))),
-        1 => drop(world.control("PATCH", &path, json!({ "mail": format!("m{number}@contoso.com") }))),
+        0 => drop(world.control(
+            "PATCH",
+            &path,
+            json!({ "department": format!("D{number}") }),
+        )),
+        1 => drop(world.control(
+            "PATCH",
+            &path,
+            json!({ "mail": format!("m{number}@contoso.com") }),
+        )),
         2 | 3 => {
             let enabled = chance.below(2) == 0;
             drop(world.control("PATCH", &path, json!({ "accountEnabled": enabled })));
         }
         4 => {
             let name = format!("Portal {number}");
-            drop(world.control("PATCH", &format!("graph/groups/{group}"), json!({ "displayName": name })));
+            drop(world.control(
+                "PATCH",
+                &format!("graph/groups/{group}"),
+                json!({ "displayName": name }),
+            ));
         }
         // Whether they were in it or not.
         5 => drop(world.sim.add_member(&group, &user)),
@@ -466,7 +501,9 @@ fn a_listener_is_told_the_newest_number_and_loses_nothing_by_reading_up_to_it() 
         let user = place.world.entra_user(2);
         let title = format!("Title {told}");
         let path = format!("graph/users/{user}");
-        place.world.control("PATCH", &path, json!({ "jobTitle": title }));
+        place
+            .world
+            .control("PATCH", &path, json!({ "jobTitle": title }));
         place.world.sync(&[]);
     }
 }
@@ -485,7 +522,11 @@ fn readers_beside_the_writer_see_every_number_once_and_in_order() {
                     "select count(*) from pg_class where relname = 'the_end'",
                 );
                 let there = "select to_regclass('rosterd.directory_events') is not null";
-                if place.cluster.number(&reader, &format!("select ({there})::int")) == 1 {
+                if place
+                    .cluster
+                    .number(&reader, &format!("select ({there})::int"))
+                    == 1
+                {
                     let sql = format!(
                         "select seq, type, payload from rosterd.directory_events \
                          where seq > {} order by seq",
@@ -523,7 +564,8 @@ const STOPS: &str = "
 fn waits_for_stop(place: &Place, looker: &Client) {
     eventually(
         || {
-            let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted";
+            let waiting =
+                "select count(*) from pg_locks where locktype = 'advisory' and not granted";
             place.cluster.number(looker, waiting) > 0
         },
         || "rosterd's transaction to stop at the trigger".to_owned(),
@@ -539,7 +581,9 @@ fn begin_sync(place: &Place) -> Child {
 fn somebody_changes(place: &Place) {
     for at in 2..8 {
         let path = format!("graph/users/{}", place.world.entra_user(at));
-        place.world.control("PATCH", &path, json!({ "department": "Moved" }));
+        place
+            .world
+            .control("PATCH", &path, json!({ "department": "Moved" }));
     }
 }
 
@@ -585,7 +629,10 @@ fn rosterd_killed_in_mid_transaction_leaves_nothing_behind_and_goes_on() {
     place.run("select pg_advisory_unlock(42)");
     // The server still carries the last statement out, and only then finds nobody there.
     let others = "select count(*) from pg_stat_activity where application_name = 'rosterd'";
-    eventually(|| place.number(others) == 0, || "its session to end".to_owned());
+    eventually(
+        || place.number(others) == 0,
+        || "its session to end".to_owned(),
+    );
     assert_eq!(before, place.everything(), "nothing is half there");
     place.run("drop trigger stops on portal_accounts");
     place.world.sync(&[]);
@@ -605,14 +652,25 @@ fn a_run_that_could_not_note_what_it_did_does_it_again_without_a_trace() {
     std::fs::remove_dir_all(&state).expect("it can be removed");
     copy(&kept, &state);
     let plan = place.world.sync(&[]);
-    assert!(deeds(&plan).iter().any(|deed| deed.contains("adopt_account")));
-    assert_eq!(after, place.everything(), "no second row, and no second event");
+    assert!(
+        deeds(&plan)
+            .iter()
+            .any(|deed| deed.contains("adopt_account"))
+    );
+    assert_eq!(
+        after,
+        place.everything(),
+        "no second row, and no second event"
+    );
     place.agrees();
     place.quiet();
 }
 
 fn copy(from: &Path, to: &Path) {
-    let copied = std::process::Command::new("cp").arg("-a").args([from, to]).status();
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .args([from, to])
+        .status();
     assert!(copied.expect("cp runs").success());
 }
 
@@ -628,19 +686,25 @@ fn one_row_that_the_database_refuses_holds_no_other_back() {
     place.run("alter table portal_accounts add constraint no_captains check (attributes->>'title' <> 'Captain')");
     for (at, title) in [(5, "Mate"), (6, "Cook"), (7, "Captain"), (8, "Mate")] {
         let path = format!("graph/users/{}", place.world.entra_user(at));
-        place.world.control("PATCH", &path, json!({ "jobTitle": title }));
+        place
+            .world
+            .control("PATCH", &path, json!({ "jobTitle": title }));
     }
     let said = place.world.run(&["sync", "--format", "json"]).ends_with(3);
     let plan = said.json();
     let failed = plan["actions"].as_array().expect("actions").iter();
-    let failed: Vec<&Value> = failed.filter(|action| action["outcome"]["status"] != "done").collect();
+    let failed: Vec<&Value> = failed
+        .filter(|action| action["outcome"]["status"] != "done")
+        .collect();
     assert!(!failed.is_empty());
     for action in failed {
         assert_eq!(action["subject"]["id"], victim.as_str());
         let error = text(&action["outcome"]["error"]);
         assert!(error.contains("no_captains"), "{error}");
     }
-    place.world.control("PATCH", &path, json!({ "jobTitle": "Passenger" }));
+    place
+        .world
+        .control("PATCH", &path, json!({ "jobTitle": "Passenger" }));
     place.world.sync(&[]);
     place.agrees();
     place.quiet();
@@ -653,7 +717,9 @@ fn a_second_writer_is_refused_in_one_line() {
     let daemon = crate::service::Service::start(&place.world);
     let user = place.world.entra_user(2);
     let path = format!("graph/users/{user}");
-    place.world.control("PATCH", &path, json!({ "jobTitle": "First" }));
+    place
+        .world
+        .control("PATCH", &path, json!({ "jobTitle": "First" }));
     // Over the daemon, which from then on holds the tables.
     place.world.sync(&[]);
     let other = Place {
@@ -665,7 +731,10 @@ fn a_second_writer_is_refused_in_one_line() {
     let said = other.world.run(&["sync"]);
     assert!(said.code != 0, "{said:?}");
     let words = "another rosterd writes to schema 'rosterd' of this database: only one may";
-    assert!(said.out.contains(words) || said.err.contains(words), "{said:?}");
+    assert!(
+        said.out.contains(words) || said.err.contains(words),
+        "{said:?}"
+    );
     let said = other.world.run(&["check"]).ends_with(1);
     assert!(said.out.contains(words), "{}", said.out);
     place.world.run(&["check"]).ends_with(0);
@@ -678,9 +747,16 @@ fn the_reader_role_reads_everything_and_writes_nothing() {
     place.world.run(&["check"]).ends_with(0);
     place.world.sync(&[]);
     let reader = place.cluster.client("app_reader");
-    assert!(place.cluster.number(&reader, "select count(*) from active_accounts") > 0);
+    assert!(
+        place
+            .cluster
+            .number(&reader, "select count(*) from active_accounts")
+            > 0
+    );
     assert_eq!(
-        place.cluster.number(&reader, "select max(seq) from directory_events"),
+        place
+            .cluster
+            .number(&reader, "select max(seq) from directory_events"),
         place.counter()
     );
     for sql in [
@@ -690,13 +766,22 @@ fn the_reader_role_reads_everything_and_writes_nothing() {
         "create table rosterd.mine ()",
     ] {
         let refused = place.cluster.block_on(reader.batch_execute(sql));
-        let code = refused.expect_err(sql).code().expect("of the server").code().to_owned();
+        let code = refused
+            .expect_err(sql)
+            .code()
+            .expect("of the server")
+            .code()
+            .to_owned();
         assert_eq!(code, "42501", "{sql}");
     }
     place.quiet();
     place.settings(&place.cluster.url(), "reader_role = \"nobody_there\"");
     let said = place.world.run(&["check"]).ends_with(1);
-    assert!(said.out.contains("the database has no role 'nobody_there'"), "{}", said.out);
+    assert!(
+        said.out.contains("the database has no role 'nobody_there'"),
+        "{}",
+        said.out
+    );
 }
 
 #[test]
@@ -711,18 +796,39 @@ fn check_says_what_is_wrong_and_how_to_mend_it_without_the_password() {
     };
     let url = place.cluster.url();
     let said = check(&url).ends_with(0);
-    assert!(said.out.contains("the tables of schema 'rosterd' will be made by the first run"));
+    assert!(
+        said.out
+            .contains("the tables of schema 'rosterd' will be made by the first run")
+    );
     let said = check(&url.replace("/app", "/nothing")).ends_with(1);
-    assert!(said.out.contains("database \"nothing\" does not exist"), "{}", said.out);
-    let said = check(&place.cluster.tcp_url("db.example.com") .replace("/app", "/app?sslmode=disable")).ends_with(1);
+    assert!(
+        said.out.contains("database \"nothing\" does not exist"),
+        "{}",
+        said.out
+    );
+    let said = check(
+        &place
+            .cluster
+            .tcp_url("db.example.com")
+            .replace("/app", "/app?sslmode=disable"),
+    )
+    .ends_with(1);
     assert!(said.err.contains("sslmode=verify-full"), "{}", said.err);
 
     let reader = url.replace("//rosterd:", "//app_reader:");
     let said = check(&reader).ends_with(1);
-    assert!(said.out.contains("create schema \"rosterd\" authorization \"app_reader\""), "{}", said.out);
+    assert!(
+        said.out
+            .contains("create schema \"rosterd\" authorization \"app_reader\""),
+        "{}",
+        said.out
+    );
     let said = place.world.run(&["sync"]);
     assert!(said.code != 0);
-    assert!(said.out.contains("permission denied") || said.err.contains("permission denied"), "{said:?}");
+    assert!(
+        said.out.contains("permission denied") || said.err.contains("permission denied"),
+        "{said:?}"
+    );
 }
 
 #[test]
@@ -734,7 +840,10 @@ fn a_schema_of_a_newer_rosterd_is_left_alone() {
     let before = place.everything();
     let said = place.world.run(&["sync", "--format", "json"]).ends_with(3);
     let error = text(&said.json()["actions"][0]["outcome"]["error"]);
-    assert!(error.contains("are of version 99, and this rosterd knows 1"), "{error}");
+    assert!(
+        error.contains("are of version 99, and this rosterd knows 1"),
+        "{error}"
+    );
     place.world.run(&["check"]).ends_with(1);
     assert_eq!(before, place.everything());
 }
@@ -745,13 +854,21 @@ fn what_is_gone_is_purged_when_its_time_has_come() {
     place.world.sync(&[]);
     let gone = [place.world.entra_user(2), place.world.entra_user(3)];
     for user in &gone {
-        place.world.control("DELETE", &format!("graph/users/{user}"), Value::Null);
+        place
+            .world
+            .control("DELETE", &format!("graph/users/{user}"), Value::Null);
     }
     place.world.sync(&[]);
     let rows = |user: &str| {
-        place.number(&format!("select count(*) from directory_users where idp_id = '{user}'"))
+        place.number(&format!(
+            "select count(*) from directory_users where idp_id = '{user}'"
+        ))
     };
-    assert_eq!((rows(&gone[0]), rows(&gone[1])), (1, 1), "it is not time yet");
+    assert_eq!(
+        (rows(&gone[0]), rows(&gone[1])),
+        (1, 1),
+        "it is not time yet"
+    );
     // A month goes by for one of them, and for the events of the first run.
     place.run(&format!(
         "delete from portal_accounts where portal = 'directory-disable' and user_id in
@@ -807,7 +924,11 @@ fn tls_is_used_and_the_certificate_is_looked_at_as_sslmode_says() {
     ));
     let world = World::small(Settings::new(vec![Source::entra()], Vec::new()));
     let client = cluster.client("postgres");
-    let place = Place { world, cluster, client };
+    let place = Place {
+        world,
+        cluster,
+        client,
+    };
     let check = |host: &str, mode: &str, ca: &str| {
         let url = format!("{}?sslmode={mode}", place.cluster.tcp_url(host));
         place.settings(&url, ca);
@@ -826,7 +947,10 @@ fn tls_is_used_and_the_certificate_is_looked_at_as_sslmode_says() {
         ("127.0.0.1", "verify-ca", &ours, "with TLS"),
     ] {
         let line = check(host, mode, ca);
-        assert!(line.starts_with("ok") && line.ends_with(tls), "{mode}: {line}");
+        assert!(
+            line.starts_with("ok") && line.ends_with(tls),
+            "{mode}: {line}"
+        );
     }
     for (host, mode, ca) in [
         ("localhost", "verify-full", &others),
@@ -835,6 +959,9 @@ fn tls_is_used_and_the_certificate_is_looked_at_as_sslmode_says() {
         ("127.0.0.1", "verify-full", &ours),
     ] {
         let line = check(host, mode, ca);
-        assert!(line.starts_with("FAIL") && line.contains("certificate"), "{mode}: {line}");
+        assert!(
+            line.starts_with("FAIL") && line.contains("certificate"),
+            "{mode}: {line}"
+        );
     }
 }

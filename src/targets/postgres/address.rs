@@ -29,7 +29,9 @@ pub enum AddressError {
         "the url names no host: write postgresql://USER@HOST/DATABASE, or postgresql:///DATABASE?host=/run/postgresql for a socket"
     )]
     NoHost,
-    #[error("the url names no database: write it behind the host, as in postgresql://HOST/DATABASE")]
+    #[error(
+        "the url names no database: write it behind the host, as in postgresql://HOST/DATABASE"
+    )]
     NoDatabase,
     #[error(
         "the url's sslmode is none of disable, allow, prefer, require, verify-ca and verify-full"
@@ -98,7 +100,10 @@ fn without_ssl_mode(url: &str) -> (String, Option<String>) {
         };
         return (front, mode);
     }
-    match url.split_whitespace().find(|word| word.starts_with("sslmode=")) {
+    match url
+        .split_whitespace()
+        .find(|word| word.starts_with("sslmode="))
+    {
         Some(word) if !url.contains("://") => {
             let mode = word["sslmode=".len()..].trim_matches('\'').to_owned();
             (url.replacen(word, "", 1), Some(mode))
@@ -146,17 +151,32 @@ mod tests {
 
     #[test]
     fn sockets_and_the_loopback_may_go_without_tls() {
-        assert_eq!(mode("postgresql:///app?host=/run/postgresql"), SslMode::Disable);
+        assert_eq!(
+            mode("postgresql:///app?host=/run/postgresql"),
+            SslMode::Disable
+        );
         assert_eq!(mode("host=/run/postgresql dbname=app"), SslMode::Disable);
         assert_eq!(mode("postgresql://u:p@localhost/app"), SslMode::Prefer);
-        assert_eq!(mode("postgresql://u:p@[::1]/app?sslmode=disable"), SslMode::Disable);
-        assert_eq!(mode("postgresql://u:p@127.0.0.1/app?sslmode=verify-full"), SslMode::Require);
-        assert_eq!(mode("host=127.0.0.1 sslmode=require dbname=app"), SslMode::Require);
+        assert_eq!(
+            mode("postgresql://u:p@[::1]/app?sslmode=disable"),
+            SslMode::Disable
+        );
+        assert_eq!(
+            mode("postgresql://u:p@127.0.0.1/app?sslmode=verify-full"),
+            SslMode::Require
+        );
+        assert_eq!(
+            mode("host=127.0.0.1 sslmode=require dbname=app"),
+            SslMode::Require
+        );
     }
 
     #[test]
     fn the_network_asks_for_tls_whatever_the_string_says() {
-        assert_eq!(mode("postgresql://u:p@db.example.com/app"), SslMode::Require);
+        assert_eq!(
+            mode("postgresql://u:p@db.example.com/app"),
+            SslMode::Require
+        );
         for word in ["disable", "allow", "prefer"] {
             let url = format!("postgresql://u:p@db.example.com/app?sslmode={word}");
             assert_eq!(read(&url).err(), Some(AddressError::Bare));
@@ -171,8 +191,14 @@ mod tests {
             ("hunter2", AddressError::Unreadable),
             ("postgresql://u:hunter2@/app", AddressError::NoHost),
             ("postgresql://u:hunter2@localhost", AddressError::NoDatabase),
-            ("postgresql://u:hunter2@localhost/app?hunter2=hunter2", AddressError::Unreadable),
-            ("postgresql://u:hunter2@localhost/app?sslmode=hunter2", AddressError::SslMode),
+            (
+                "postgresql://u:hunter2@localhost/app?hunter2=hunter2",
+                AddressError::Unreadable,
+            ),
+            (
+                "postgresql://u:hunter2@localhost/app?sslmode=hunter2",
+                AddressError::SslMode,
+            ),
         ] {
             let said = read(url).err().expect("it is refused");
             assert_eq!(said, error, "{url}");

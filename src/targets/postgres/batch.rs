@@ -191,7 +191,9 @@ impl<'a> Batch<'a> {
         if joined.is_empty() {
             return Ok(());
         }
-        let known = self.store.user(&action.subject.source, &action.subject.id)?;
+        let known = self
+            .store
+            .user(&action.subject.source, &action.subject.id)?;
         let parents = known.map(|known| known.parents).unwrap_or_default();
         for (group, number) in joined {
             let direct = parents.binary_search(&number).is_ok();
@@ -410,9 +412,7 @@ impl<'a> Batch<'a> {
             let of_group = self.groups.get(group).map(|row| row.directory.as_str());
             let of_user = || self.users.get(user).map(|row| row.directory.as_str());
             let directory = of_group.or_else(of_user).unwrap_or_default();
-            changes.push(Change::Membership(
-                *group, *user, directory, before, after,
-            ));
+            changes.push(Change::Membership(*group, *user, directory, before, after));
         }
         changes.extend(removed);
         changes.extend(last);
@@ -446,3 +446,6 @@ pub fn subject_of(action: &Action) -> RowId {
 pub fn group_of(action: &Action) -> RowId {
     RowId::group(&action.subject.source, &action.subject.id)
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,14 +55,15 @@ impl Lines {
         if self.rows == 0 {
             return Ok(());
         }
-        let sink = transaction.copy_in(&format!("copy {table} from stdin")).await?;
+        let copy = format!("copy {table} from stdin");
+        let sink = transaction.copy_in::<_, Bytes>(&copy).await?;
         let mut sink = std::pin::pin!(sink);
         let mut text = Bytes::from(self.text);
         while !text.is_empty() {
             let piece = text.split_to(text.len().min(PIECE));
             sink.send(piece).await?;
         }
-        sink.finish().await?;
+        sink.as_mut().finish().await?;
         Ok(())
     }
 }

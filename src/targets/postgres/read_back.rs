@@ -12,11 +12,7 @@ use crate::plan::Account;
 const PAGE: i64 = 5_000;
 
 /// The account that stands under a key.
-pub async fn find(
-    session: &Session,
-    portal: &str,
-    key: &str,
-) -> Result<Option<Account>, Trouble> {
+pub async fn find(session: &Session, portal: &str, key: &str) -> Result<Option<Account>, Trouble> {
     let sql = format!(
         "select {ACCOUNT} from portal_accounts a \
          where a.portal = $1 and a.key = $2 and a.state <> 'removed'"

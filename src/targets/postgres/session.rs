@@ -55,8 +55,8 @@ impl Session {
         let key = lock_key(&options.schema);
         let wait = format!("set lock_timeout to '{PATIENCE}'");
         self.client.batch_execute(&wait).await?;
-        let locked = self.client.query("select pg_advisory_lock($1)", &[&key]);
-        match locked.await {
+        let lock = "select pg_advisory_lock($1)";
+        match self.client.query(lock, &[&key]).await {
             Ok(_) => Ok(self.client.batch_execute("reset lock_timeout").await?),
             Err(error) if error.code().is_some_and(|code| code.code() == "55P03") => {
                 Err(Trouble::Away(another_writer(&options.schema)))
@@ -93,19 +93,18 @@ fn lock_key(schema: &str) -> i64 {
     i64::from_le_bytes(bytes)
 }
 
-async fn connect(
-    address: &Address,
-    timeout: Duration,
-    handle: &Handle,
-) -> Result<Client, Trouble> {
+async fn connect(address: &Address, timeout: Duration, handle: &Handle) -> Result<Client, Trouble> {
     let mut config = address.config.clone();
     config.connect_timeout(timeout);
     // The connection is driven on its own; when it ends the client says so at the next call.
     let connected = match &address.tls {
-        Some(tls) => config.connect(tls.clone()).await.map(|(client, connection)| {
-            handle.spawn(connection);
-            client
-        }),
+        Some(tls) => config
+            .connect(tls.clone())
+            .await
+            .map(|(client, connection)| {
+                handle.spawn(connection);
+                client
+            }),
         None => config.connect(NoTls).await.map(|(client, connection)| {
             handle.spawn(connection);
             client

@@ -100,8 +100,7 @@ impl ServerCertVerifier for Verifier {
         match verified {
             // The name is looked at last, when everything else was found right.
             Err(Error::InvalidCertificate(
-                CertificateError::NotValidForName
-                | CertificateError::NotValidForNameContext { .. },
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) if self.trust == Trust::Chain => Ok(ServerCertVerified::assertion()),
             verified => verified,
         }

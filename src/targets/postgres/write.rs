@@ -99,11 +99,7 @@ impl Rows {
     }
 
     /// What others point at comes first, and what frees a key before what takes it.
-    async fn write(
-        self,
-        transaction: &Transaction<'_>,
-        batch: &Batch<'_>,
-    ) -> Result<(), Trouble> {
+    async fn write(self, transaction: &Transaction<'_>, batch: &Batch<'_>) -> Result<(), Trouble> {
         update(transaction, self.users, UPDATE_USERS).await?;
         let table = "directory_users (id, directory, idp_id, external_id, user_name, email, \
              given_name, family_name, display_name, active, deleted_at, attributes, raw, seq)";
@@ -153,11 +149,7 @@ async fn give_up_keys(transaction: &Transaction<'_>, batch: &Batch<'_>) -> Resul
     Ok(())
 }
 
-async fn update(
-    transaction: &Transaction<'_>,
-    rows: Vec<Json>,
-    sql: &str,
-) -> Result<(), Trouble> {
+async fn update(transaction: &Transaction<'_>, rows: Vec<Json>, sql: &str) -> Result<(), Trouble> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -282,13 +274,7 @@ fn account(seq: i64, portal: &str, user: &RowId, row: &AccountRow) -> Json {
     })
 }
 
-fn new_membership(
-    lines: &mut Lines,
-    seq: i64,
-    group: &RowId,
-    user: &RowId,
-    row: &MembershipRow,
-) {
+fn new_membership(lines: &mut Lines, seq: i64, group: &RowId, user: &RowId, row: &MembershipRow) {
     lines.row(&[
         Some(&group.to_string()),
         Some(&user.to_string()),
