@@ -91,9 +91,9 @@ pub async fn may_read(client: &Client, schema: &str, role: &str) -> Result<Optio
     if !exists {
         return Ok(None);
     }
-    let may = "select has_schema_privilege($1, n.oid, 'usage') and not exists (
+    let may = "select has_schema_privilege($1::name, n.oid, 'usage') and not exists (
            select from pg_class c where c.relnamespace = n.oid and c.relkind in ('r', 'v')
-           and not has_table_privilege($1, c.oid, 'select'))
+           and not has_table_privilege($1::name, c.oid, 'select'))
          from pg_namespace n where n.nspname = $2";
     let row = client.query_opt(may, &[&role, &schema]).await?;
     Ok(Some(row.is_some_and(|row| row.get(0))))

@@ -82,7 +82,7 @@ create table directory_events (
 
 -- One row, locked by whoever numbers events: numbers become visible in their order.
 create table rosterd_counter (
-  only boolean primary key default true check (only),
+  single boolean primary key default true check (single),
   seq bigint not null
 );
 insert into rosterd_counter (seq) values (0);
