@@ -3,8 +3,8 @@
 //! The floor is a bare client that downloads the fewest pages that hold the same facts,
 //! decodes them and forgets them. `floor.rs` is that client; `child.rs` starts a program and
 //! says what it used; `scenario.rs` holds what is measured and in which order, `scim.rs` what the
-//! SCIM endpoint does. `latency.rs` and `idle.rs` watch the daemon. `soak/` does not measure: it
-//! disturbs.
+//! SCIM endpoint does, `postgres.rs` the first load of a database. `latency.rs` and `idle.rs` watch
+//! the daemon. `soak/` does not measure: it disturbs.
 //!
 //! Every program that is measured is a process of its own, the floor too, and so is the
 //! simulator. Nothing here is measured from within.

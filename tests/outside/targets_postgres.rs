@@ -81,6 +81,26 @@ impl Place {
         self.cluster.run(&self.client, sql);
     }
 
+    /// Some who have an account in both portals and whom nothing spares: their ids at Entra.
+    fn people(&self, count: usize) -> Vec<String> {
+        let rows = self.texts(
+            "select u.idp_id from directory_users u join portal_accounts a on a.user_id = u.id
+             where u.directory = 'entra' and a.state = 'active'
+             group by u.idp_id having count(*) = 2 and coalesce(max(a.role), '') <> 'admin'
+             order by u.idp_id",
+        );
+        let people = rows.iter().map(|row| text(&parsed(row)["idp_id"]));
+        let people: Vec<String> = people.take(count).collect();
+        assert_eq!(people.len(), count, "there are people enough");
+        people
+    }
+
+    /// Gives a user at Entra other properties.
+    fn patch(&self, user: &str, props: Value) {
+        let path = format!("graph/users/{user}");
+        self.world.control("PATCH", &path, props);
+    }
+
     fn counter(&self) -> i64 {
         self.number("select seq from rosterd_counter")
     }
@@ -305,7 +325,8 @@ fn who_is_renamed_disabled_removed_and_returns_keeps_a_row() {
         plan
     };
     step(&mut oracle);
-    let user = place.world.entra_user(3);
+    let people = place.people(1);
+    let user = &people[0];
     let row = |columns: &str| {
         let sql = format!("select {columns} from directory_users where idp_id = '{user}'");
         let rows = place.texts(&sql);
@@ -314,7 +335,7 @@ fn who_is_renamed_disabled_removed_and_returns_keeps_a_row() {
     };
     let id = row("id");
     let path = format!("graph/users/{user}");
-    let patch = |props: Value| place.world.control("PATCH", &path, props);
+    let patch = |props: Value| place.patch(user, props);
 
     patch(json!({ "mail": "Renamed@Contoso.com", "userPrincipalName": "renamed@contoso.com" }));
     step(&mut oracle);
@@ -359,7 +380,8 @@ fn who_is_renamed_disabled_removed_and_returns_keeps_a_row() {
 fn two_who_swap_their_addresses_swap_their_keys() {
     let place = Place::new();
     place.world.sync(&[]);
-    let (one, other) = (place.world.entra_user(4), place.world.entra_user(5));
+    let people = place.people(2);
+    let (one, other) = (&people[0], &people[1]);
     let key = |user: &str| {
         let sql = format!(
             "select key from portal_accounts a join directory_users u on u.id = a.user_id
@@ -367,13 +389,12 @@ fn two_who_swap_their_addresses_swap_their_keys() {
         );
         text(&parsed(&place.texts(&sql)[0])["key"])
     };
-    let before = (key(&one), key(&other));
-    for (user, mail) in [(&one, &before.1), (&other, &before.0)] {
-        let path = format!("graph/users/{user}");
-        place.world.control("PATCH", &path, json!({ "mail": mail }));
+    let before = (key(one), key(other));
+    for (user, mail) in [(one, &before.1), (other, &before.0)] {
+        place.patch(user, json!({ "mail": mail }));
     }
     place.world.sync(&[]);
-    assert_eq!((key(&one), key(&other)), (before.1, before.0));
+    assert_eq!((key(one), key(other)), (before.1, before.0));
     place.agrees();
     place.quiet();
 }
@@ -383,16 +404,12 @@ fn a_change_of_k_people_touches_their_rows_and_no_others() {
     let place = Place::new();
     place.world.sync(&[]);
     let (before, seq) = (place.everything(), place.counter());
-    let changed: Vec<String> = (6..9).map(|at| place.world.entra_user(at)).collect();
-    for user in &changed {
-        let path = format!("graph/users/{user}");
-        place
-            .world
-            .control("PATCH", &path, json!({ "jobTitle": "Captain" }));
+    for user in &place.people(3) {
+        place.patch(user, json!({ "jobTitle": "Captain" }));
     }
     let plan = place.world.sync(&[]);
     let actions = deeds(&plan).len() as i64;
-    assert!(actions >= 3);
+    assert_eq!(actions, 6, "both portals carry the title");
     // An action is a row of an account; beside it each user's own.
     assert_eq!(place.counter() - seq, actions + 3);
     let after = place.everything();
@@ -498,12 +515,8 @@ fn a_listener_is_told_the_newest_number_and_loses_nothing_by_reading_up_to_it() 
         assert_eq!(told, place.counter(), "the newest number and nothing else");
         catch_up(&mut followed);
         assert_eq!(followed.last, told);
-        let user = place.world.entra_user(2);
         let title = format!("Title {told}");
-        let path = format!("graph/users/{user}");
-        place
-            .world
-            .control("PATCH", &path, json!({ "jobTitle": title }));
+        place.patch(&place.people(1)[0], json!({ "jobTitle": title }));
         place.world.sync(&[]);
     }
 }
@@ -579,11 +592,8 @@ fn begin_sync(place: &Place) -> Child {
 }
 
 fn somebody_changes(place: &Place) {
-    for at in 2..8 {
-        let path = format!("graph/users/{}", place.world.entra_user(at));
-        place
-            .world
-            .control("PATCH", &path, json!({ "department": "Moved" }));
+    for user in place.people(5) {
+        place.patch(&user, json!({ "department": "Moved" }));
     }
 }
 
@@ -677,22 +687,17 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn one_row_that_the_database_refuses_holds_no_other_back() {
     let place = Place::new();
-    place.world.run(&["check"]).ends_with(0);
-    // A rule of the application's own, there before the tables are filled.
-    place.settings(&place.cluster.url(), "");
-    let victim = place.world.entra_user(7);
-    let path = format!("graph/users/{victim}");
     place.world.sync(&[]);
+    let people = place.people(4);
+    let victim = &people[2];
+    // A rule of the application's own.
     place.run("alter table portal_accounts add constraint no_captains check (attributes->>'title' <> 'Captain')");
-    for (at, title) in [(5, "Mate"), (6, "Cook"), (7, "Captain"), (8, "Mate")] {
-        let path = format!("graph/users/{}", place.world.entra_user(at));
-        place
-            .world
-            .control("PATCH", &path, json!({ "jobTitle": title }));
+    for (user, title) in people.iter().zip(["Mate", "Cook", "Captain", "Mate"]) {
+        place.patch(user, json!({ "jobTitle": title }));
     }
     let said = place.world.run(&["sync", "--format", "json"]).ends_with(3);
     let plan = said.json();
-    let failed = plan["actions"].as_array().expect("actions").iter();
+    let failed = plan["actions"].as_array().expect("a list").iter();
     let failed: Vec<&Value> = failed
         .filter(|action| action["outcome"]["status"] != "done")
         .collect();
@@ -702,9 +707,7 @@ fn one_row_that_the_database_refuses_holds_no_other_back() {
         let error = text(&action["outcome"]["error"]);
         assert!(error.contains("no_captains"), "{error}");
     }
-    place
-        .world
-        .control("PATCH", &path, json!({ "jobTitle": "Passenger" }));
+    place.patch(victim, json!({ "jobTitle": "Passenger" }));
     place.world.sync(&[]);
     place.agrees();
     place.quiet();
@@ -715,11 +718,7 @@ fn a_second_writer_is_refused_in_one_line() {
     let place = Place::new();
     place.world.sync(&[]);
     let daemon = crate::service::Service::start(&place.world);
-    let user = place.world.entra_user(2);
-    let path = format!("graph/users/{user}");
-    place
-        .world
-        .control("PATCH", &path, json!({ "jobTitle": "First" }));
+    place.patch(&place.people(1)[0], json!({ "jobTitle": "First" }));
     // Over the daemon, which from then on holds the tables.
     place.world.sync(&[]);
     let other = Place {
@@ -852,7 +851,7 @@ fn a_schema_of_a_newer_rosterd_is_left_alone() {
 fn what_is_gone_is_purged_when_its_time_has_come() {
     let place = Place::with(portals(), "purge_after = \"30d\"");
     place.world.sync(&[]);
-    let gone = [place.world.entra_user(2), place.world.entra_user(3)];
+    let gone = place.people(2);
     for user in &gone {
         place
             .world
