@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn an_id_never_changes_from_one_version_to_the_next() {
         let id = RowId::user("entra", "8a0a1b2c");
-        assert_eq!(id.to_string(), "PIN-ME");
+        assert_eq!(id.to_string(), "ed34501a-8278-8e3d-a6d0-74f1ac652064");
         assert_eq!(id.to_string().parse::<RowId>().unwrap(), id);
     }
 
