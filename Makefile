@@ -20,11 +20,12 @@ help: ## This list.
 demo: ## A pretend company, a dry run, a sync, and a second sync that does nothing.
 	@bash tests/demo.sh
 
-# What the tests need beside cargo: a browser, and programs that judge SCIM servers.
+# What the tests need beside cargo: a browser, PostgreSQL, and programs that judge SCIM servers.
 setup:
 	@bash tests/setup-browser.sh
 	@bash tests/setup-scim.sh
 	@bash tests/setup-peers.sh
+	@bash tests/setup-postgres.sh
 
 test: setup ## Every test, and the examples in the documentation of the code.
 	@if cargo nextest --version >/dev/null 2>&1; then \

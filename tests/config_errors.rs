@@ -171,12 +171,6 @@ golden! {
     a_secret_is_kept_in_one_place: errors_with("[server]\nadmin_token = { file = \"x\", env = \"Y\" }") => [
         "rosterd.toml:17: 'server.admin_token' needs exactly one of file, env and credential",
     ];
-    kinds_of_later_versions_are_refused_plainly:
-        errors_with("[sources.push]\nkind = \"scim\"\n[targets.app]\nkind = \"scim\"\nbase_url = \"https://app.example.com\"\n[targets.db]\nkind = \"postgres\"\n[targets.mdm]\nkind = \"applivery\"") => [
-        "rosterd.toml:19: 'targets.app.kind': kind 'scim' is not available in this version",
-        "rosterd.toml:22: 'targets.db.kind': kind 'postgres' is not available in this version",
-        "rosterd.toml:24: 'targets.mdm.kind': kind 'applivery' is not available in this version",
-    ];
     an_extension_has_a_urn_and_names:
         errors_with("[sources.push]\nkind = \"scim\"\n[sources.push.extensions]\n\"urn:x:2.0:User\" = [\"a b\"]") => [
         "rosterd.toml:18: 'sources.push.extensions.\"urn:x:2.0:User\"' names 'a b', which is not the name of an attribute: letters, digits, '-' and '_'",

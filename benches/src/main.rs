@@ -3,18 +3,20 @@
 //! The floor is a bare client that downloads the fewest pages that hold the same facts,
 //! decodes them and forgets them. `floor.rs` is that client; `child.rs` starts a program and
 //! says what it used; `scenario.rs` holds what is measured and in which order, `scim.rs` what the
-//! SCIM endpoint does. `latency.rs` and `idle.rs` watch the daemon. `soak/` does not measure: it
-//! disturbs.
+//! SCIM endpoint does, `postgres.rs` the first load of a database. `latency.rs` and `idle.rs` watch
+//! the daemon. `soak/` does not measure: it disturbs.
 //!
 //! Every program that is measured is a process of its own, the floor too, and so is the
 //! simulator. Nothing here is measured from within.
 
 mod child;
+mod cluster;
 mod daemon;
 mod floor;
 mod idle;
 mod latency;
 mod load;
+mod postgres;
 mod rosterd;
 mod scenario;
 mod scim;
@@ -43,6 +45,8 @@ enum Command {
     Run(Run),
     /// Measures the SCIM endpoint beside a bare handler.
     Scim(scim::Scim),
+    /// Measures the first load of a database beside `psql \copy`.
+    Postgres(postgres::Postgres),
     /// Random changes, faults and kills, and after some of them a comparison.
     Soak(Soak),
     /// The same for the daemon, by its own schedules, with signals as well.
@@ -185,6 +189,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Latency(latency) => latency::run(latency).await,
         Command::Idle(idle) => idle::run(idle).await,
         Command::Scim(scim) => scim::run(scim).await,
+        Command::Postgres(ask) => postgres::run(ask).await,
         Command::Floor {
             vendor: Vendor::Graph,
             api,

@@ -49,10 +49,6 @@ pub(super) fn keys_of_kinds(merged: &Merged, problems: &mut Problems) {
                 }
                 continue;
             };
-            if !is_available(section, kind) {
-                // What else is wrong with it does not matter: it is refused as it is.
-                continue;
-            }
             for key in KEYS {
                 let Some(below) = key.below(section) else {
                     continue;
@@ -87,16 +83,6 @@ fn kinds_of(section: &str) -> &'static [&'static str] {
         "sources" => SourceWord::WORDS,
         "targets" => TargetWord::WORDS,
         _ => PortalKind::WORDS,
-    }
-}
-
-/// Whether this version has the kind; those it has not are refused when typed.
-fn is_available(section: &str, kind: &str) -> bool {
-    match section {
-        "targets" => [TargetWord::Local, TargetWord::Events]
-            .iter()
-            .any(|word| word.as_str() == kind),
-        _ => true,
     }
 }
 

@@ -66,7 +66,12 @@ pub use sources::{
     Scope, Source, SourceKind,
 };
 pub use state::State;
-pub use targets::{EventFormat, Events, Target, TargetKind};
+pub use targets::{
+    ActiveStyle, Android, Applivery, ContentType, DeleteMeans, EmailChange, EventFormat, Events,
+    FilterOps, GroupsWord, Knobs, MatchGroup, MatchUser, MemberRemove, OnRemove, Paging, Policies,
+    Postgres, ProfileWord, ReadMembers, RoleAs, ScimTarget, Target, TargetKind, UnassignValue,
+    UpdateBy,
+};
 
 /// All settings, in force.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,14 +1,21 @@
 //! `[targets.NAME]`: where portals live.
-//!
-//! The keys of all kinds are known and checked. A kind that this version cannot write to
-//! is refused when the settings are read, not at the first action.
 
+mod applivery;
 mod events;
+mod postgres;
+mod scim;
 
 use super::names::TargetName;
 use super::section::Section;
 use super::words::words;
+
+pub use applivery::{Android, Applivery, EmailChange, Policies, UnassignValue};
 pub use events::Events;
+pub use postgres::Postgres;
+pub use scim::{
+    ActiveStyle, ContentType, DeleteMeans, FilterOps, GroupsWord, Knobs, MatchGroup, MatchUser,
+    MemberRemove, OnRemove, Paging, ProfileWord, ReadMembers, RoleAs, ScimTarget, UpdateBy,
+};
 
 words! {
     /// The kinds of target the settings know.
@@ -52,29 +59,25 @@ pub struct Target {
 pub enum TargetKind {
     /// rosterd's own store.
     Local,
+    /// A SCIM 2.0 service provider.
+    Scim(Box<ScimTarget>),
     /// Signed webhooks.
     Events(Box<Events>),
+    /// Tables in the application's database.
+    Postgres(Box<Postgres>),
+    /// Applivery, through its REST API.
+    Applivery(Box<Applivery>),
 }
 
 impl Target {
     pub(super) fn read(name: TargetName, section: &mut Section) -> Option<Self> {
         let kind = match section.word("kind")? {
             TargetWord::Local => TargetKind::Local,
+            TargetWord::Scim => TargetKind::Scim(Box::new(ScimTarget::read(section)?)),
             TargetWord::Events => TargetKind::Events(Box::new(Events::read(section)?)),
-            later @ (TargetWord::Scim | TargetWord::Postgres | TargetWord::Applivery) => {
-                not_available(section, later.as_str());
-                return None;
-            }
+            TargetWord::Postgres => TargetKind::Postgres(Box::new(Postgres::read(section)?)),
+            TargetWord::Applivery => TargetKind::Applivery(Box::new(Applivery::read(section)?)),
         };
         Some(Self { name, kind })
     }
-}
-
-/// Refuses a kind that is known but cannot be used.
-fn not_available(section: &mut Section, kind: &str) {
-    let message = format!(
-        "'{}': kind '{kind}' is not available in this version",
-        section.key("kind")
-    );
-    section.refuse("kind", message);
 }

@@ -6,6 +6,7 @@
 
 pub mod events;
 pub mod local;
+pub mod postgres;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 //! is right is decided by `oracle`, which knows the design and not the code.
 
 mod chance;
+mod cluster;
 mod oracle;
 mod receiver;
 mod served;
@@ -26,6 +27,7 @@ mod kinds;
 mod scim;
 mod sign_in;
 mod targets_events;
+mod targets_postgres;
 mod tell;
 mod throttle;
 mod traces;

@@ -97,6 +97,10 @@ keys! {
     "targets.NAME.retry" [events] Durations = ["0s", "5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"], "Waits before each attempt to post an event; after the last one it is given up.";
     "targets.NAME.ca_file" [events] Path = optional, "Further certificate authorities (PEM) to trust, for a proxy.";
     "targets.NAME.schema" [postgres] Text = "rosterd", "Schema of the tables.";
+    "targets.NAME.reader_role" [postgres] Text = optional, "A role of the database that is let read the tables.";
+    "targets.NAME.purge_after" [postgres] Duration = optional, "How long removed accounts, gone people and events are kept; without it for ever.";
+    "targets.NAME.timeout" [postgres] Duration = "30s", "How long one request, or one transaction, may take.";
+    "targets.NAME.ca_file" [postgres] Path = optional, "Certificate authorities (PEM) to trust.";
     "targets.NAME.organization" [applivery] Text = required, "Organization id.";
     "targets.NAME.policies.apple" [applivery] Text = optional, "Policy of Apple devices, for `change_policy`.";
     "targets.NAME.policies.windows" [applivery] Text = optional, "Policy of Windows devices, for `change_policy`.";

@@ -1,4 +1,4 @@
-//! Opens targets from their settings.
+//! Signed webhooks: the queue of a target, and its delivery where no daemon delivers.
 
 use std::sync::Arc;
 
@@ -6,29 +6,18 @@ use anyhow::Context;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use crate::config::{self, TargetKind};
-use crate::rules::Portal;
-use crate::store::Store;
+use super::Opener;
+use crate::app::sources::read_ca;
+use crate::config;
 use crate::targets::events::{self, Events};
-use crate::targets::{Target, local::Local};
 
-/// A target whose secrets are read, and that waits for the store to be open.
-pub type Opener = Box<dyn FnOnce(&Store) -> Arc<dyn Target>>;
-
-/// Reads what a target needs beside the store. `portals` are those that live in it.
-pub fn open(target: &config::Target, portals: Vec<Portal>) -> anyhow::Result<Opener> {
-    let _ = portals;
-    match &target.kind {
-        TargetKind::Local => Ok(Box::new(|store| Arc::new(Local::new(store.clone())))),
-        TargetKind::Events(settings) => {
-            let options = outbox(target.name.as_str(), settings)?;
-            let runtime = Handle::current();
-            Ok(Box::new(|store| {
-                let outbox = events::Outbox::new(store.clone(), options);
-                Arc::new(Events::new(outbox, runtime))
-            }))
-        }
-    }
+pub fn open(name: &str, settings: &config::Events) -> anyhow::Result<Opener> {
+    let options = outbox(name, settings)?;
+    let runtime = Handle::current();
+    Ok(Box::new(|store| {
+        let outbox = events::Outbox::new(store.clone(), options);
+        Arc::new(Events::new(outbox, runtime))
+    }))
 }
 
 /// The queue of an events target, with its secrets read.
@@ -37,14 +26,6 @@ pub fn outbox(name: &str, settings: &config::Events) -> anyhow::Result<events::O
     if let Some(old) = &settings.old_secret {
         secrets.push(old.read()?.expose().to_owned());
     }
-    let ca_pem = settings.ca_file.as_deref().map(|file| {
-        std::fs::read(file).with_context(|| {
-            format!(
-                "ca_file {} cannot be read; name a PEM file that rosterd may read",
-                file.display()
-            )
-        })
-    });
     let receiver = events::Receiver::open(events::ReceiverOptions {
         key: format!("targets.{name}"),
         url: settings.url.read()?.expose().to_owned(),
@@ -55,7 +36,7 @@ pub fn outbox(name: &str, settings: &config::Events) -> anyhow::Result<events::O
         signature_headers: settings.signature_headers.clone(),
         allow_private_addresses: settings.allow_private_addresses,
         concurrency: settings.concurrency,
-        ca_pem: ca_pem.transpose()?,
+        ca_pem: settings.ca_file.as_deref().map(read_ca).transpose()?,
     })?;
     Ok(events::Options {
         name: name.to_owned(),
