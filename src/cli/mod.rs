@@ -9,6 +9,7 @@ mod check;
 mod config;
 mod device;
 mod discard;
+mod drift;
 mod explain;
 mod export;
 mod plan;
@@ -77,6 +78,8 @@ enum Command {
     Approve(approve::Args),
     /// Discards a held run, so that it can be approved no longer.
     Discard(discard::Args),
+    /// What the targets hold against what was last applied, per attribute.
+    Drift(drift::Args),
     /// Tests the settings and every connection.
     Check(check::Args),
     /// Why a user has or has not an account and a role.
@@ -234,6 +237,7 @@ async fn dispatch(command: Command, loaded: &Loaded, files: Vec<PathBuf>) -> any
         Command::Apply(args) => apply::run(args, loaded).await,
         Command::Approve(args) => approve::run(args, loaded).await,
         Command::Discard(args) => discard::run(&args, loaded),
+        Command::Drift(args) => drift::run(args, loaded).await,
         Command::Check(args) => check::run(args, loaded).await,
         Command::Explain(args) => explain::run(args, loaded),
         Command::Status(args) => status::run(args, loaded),

@@ -66,7 +66,7 @@ pub use sources::{
     Scope, Source, SourceKind,
 };
 pub use state::State;
-pub use targets::{Target, TargetKind};
+pub use targets::{Android, Applivery, EmailChange, Policies, Target, TargetKind, UnassignValue};
 
 /// All settings, in force.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,9 +3,13 @@
 //! The keys of all kinds are known and checked. A kind that this version cannot write to
 //! is refused when the settings are read, not at the first action.
 
+mod applivery;
+
 use super::names::TargetName;
 use super::section::Section;
 use super::words::words;
+
+pub use applivery::{Android, Applivery, EmailChange, Policies, UnassignValue};
 
 words! {
     /// The kinds of target the settings know.
@@ -49,16 +53,16 @@ pub struct Target {
 pub enum TargetKind {
     /// rosterd's own store.
     Local,
+    /// Applivery, through its REST API.
+    Applivery(Applivery),
 }
 
 impl Target {
     pub(super) fn read(name: TargetName, section: &mut Section) -> Option<Self> {
         let kind = match section.word("kind")? {
             TargetWord::Local => TargetKind::Local,
-            later @ (TargetWord::Scim
-            | TargetWord::Events
-            | TargetWord::Postgres
-            | TargetWord::Applivery) => {
+            TargetWord::Applivery => TargetKind::Applivery(Applivery::read(section)?),
+            later @ (TargetWord::Scim | TargetWord::Events | TargetWord::Postgres) => {
                 not_available(section, later.as_str());
                 return None;
             }

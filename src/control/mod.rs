@@ -21,11 +21,12 @@ pub use serve::{Control, ControlError};
 
 use crate::plan::Asked;
 use crate::scim::inspect::Inspector;
+use crate::sync::drift::Then;
 use crate::sync::{Intent, Step};
 
 /// Both sides must be the same program: what goes over the socket has no other format than
 /// the types here.
-const VERSION: &str = concat!("rosterd ", env!("CARGO_PKG_VERSION"), ", protocol 2");
+const VERSION: &str = concat!("rosterd ", env!("CARGO_PKG_VERSION"), ", protocol 3");
 
 /// The file beside the store that says where the socket is.
 const POINTER: &str = "daemon";
@@ -69,6 +70,8 @@ enum Purpose {
     Check,
     /// A held run is to be discarded.
     Discard { run: String },
+    /// What these portals' targets hold is to be put beside what was applied; none named: all.
+    Drift { portals: Vec<String>, then: Then },
 }
 
 /// The answer to it.

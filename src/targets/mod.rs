@@ -4,6 +4,7 @@
 //! Every kind is a room of its own. `local` is rosterd's own store; the others are elsewhere,
 //! and may be away.
 
+pub mod applivery;
 pub mod local;
 
 use std::collections::BTreeMap;
@@ -95,6 +96,12 @@ pub trait Target: Send + Sync {
     fn keeps(&self, attribute: &str) -> bool {
         let _ = attribute;
         true
+    }
+
+    /// The same, of the accounts of one portal, where a target keeps more in some than in others.
+    fn keeps_in(&self, portal: &str, attribute: &str) -> bool {
+        let _ = portal;
+        self.keeps(attribute)
     }
 
     /// Hands over, one by one, what the target holds of a portal.
