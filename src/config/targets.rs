@@ -54,14 +54,14 @@ pub enum TargetKind {
     /// rosterd's own store.
     Local,
     /// Applivery, through its REST API.
-    Applivery(Applivery),
+    Applivery(Box<Applivery>),
 }
 
 impl Target {
     pub(super) fn read(name: TargetName, section: &mut Section) -> Option<Self> {
         let kind = match section.word("kind")? {
             TargetWord::Local => TargetKind::Local,
-            TargetWord::Applivery => TargetKind::Applivery(Applivery::read(section)?),
+            TargetWord::Applivery => TargetKind::Applivery(Box::new(Applivery::read(section)?)),
             later @ (TargetWord::Scim | TargetWord::Events | TargetWord::Postgres) => {
                 not_available(section, later.as_str());
                 return None;

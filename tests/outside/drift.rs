@@ -139,8 +139,7 @@ fn drift_is_told_by_attribute_and_mended_and_then_there_is_none() {
     let shown = world.json(&["runs", &run, "--format", "json"]);
     assert_eq!(shown["mode"], "drift");
     assert_eq!(shown["actions"].as_array().expect("a list").len(), 4);
-    let audit = world.run(&["audit", "verify"]).ends_with(0);
-    assert!(audit.err.is_empty(), "{audit:?}");
+    world.run(&["audit", "verify"]).ends_with(0);
 }
 
 #[test]

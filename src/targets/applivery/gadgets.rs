@@ -1,5 +1,6 @@
 //! Actions on devices, and whose they are.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::devices::{Platform, Seen, named};
@@ -114,11 +115,14 @@ impl Applivery {
             let Some((platform, id)) = named(device) else {
                 continue;
             };
-            if !asked.contains_key(&platform) {
-                let still = self.still_assigned(action, platform).await;
-                asked.insert(platform, still.map_err(|error| error.to_string()));
-            }
-            one.1 = match &asked[&platform] {
+            let answer = match asked.entry(platform) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => {
+                    let still = self.still_assigned(action, platform).await;
+                    place.insert(still.map_err(|error| error.to_string()))
+                }
+            };
+            one.1 = match answer {
                 Ok(still) if still.contains(id) => Err(TargetError::Refused(format!(
                     "the device still has its user after it was taken off; '{}.unassign_value' may have to be another",
                     self.options.path
