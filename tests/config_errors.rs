@@ -171,6 +171,13 @@ golden! {
     a_secret_is_kept_in_one_place: errors_with("[server]\nadmin_token = { file = \"x\", env = \"Y\" }") => [
         "rosterd.toml:17: 'server.admin_token' needs exactly one of file, env and credential",
     ];
+    an_applivery_target_needs_an_organization_and_words_it_knows:
+        errors_with("[targets.mdm]\nkind = \"applivery\"\nbase_url = \"https://api.applivery.io/v1\"\ntoken = { env = \"T\" }\nemail_change = \"rename\"\nunassign_value = \"none\"\nrate = { per_hour = 0 }") => [
+        "rosterd.toml:16: missing 'targets.mdm.organization': Organization id",
+        "rosterd.toml:20: 'targets.mdm.email_change' must be one of conflict, recreate, not 'rename'",
+        "rosterd.toml:21: 'targets.mdm.unassign_value' must be one of null, empty, not 'none'",
+        "rosterd.toml:22: 'targets.mdm.rate.per_hour' must be a whole number from 1 up to 100000, not 0",
+    ];
     an_extension_has_a_urn_and_names:
         errors_with("[sources.push]\nkind = \"scim\"\n[sources.push.extensions]\n\"urn:x:2.0:User\" = [\"a b\"]") => [
         "rosterd.toml:18: 'sources.push.extensions.\"urn:x:2.0:User\"' names 'a b', which is not the name of an attribute: letters, digits, '-' and '_'",

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 pub struct PlanDocument {
     pub version: u64,
     pub run: String,
-    #[schema(pattern = "^(full|incremental|on_demand|push)$")]
+    #[schema(pattern = "^(full|incremental|on_demand|push|drift)$")]
     pub mode: String,
     pub asked: PlanAsked,
     pub dry_run: bool,

@@ -11,6 +11,7 @@ use crate::control::Daemon;
 use crate::plan::Asked;
 use crate::sources::Finding;
 use crate::store::{EngineError, Store, Way};
+use crate::sync::drift::{Report, Then};
 use crate::sync::{History, Intent, Order, Progress, Run, RunError, Sync};
 
 /// A store that is open, and the daemon through which it is, if there is one.
@@ -125,6 +126,23 @@ impl App {
         };
         let outboxes = sync.targets.values().filter_map(|target| target.outbox());
         super::targets::drain(outboxes.collect()).await
+    }
+
+    /// Looks for drift in portals, and mends it if it is to be.
+    pub async fn drift(&self, portals: Vec<String>, then: Then) -> anyhow::Result<Report> {
+        let report = match self {
+            App::Own(sync) => {
+                let sync = sync.clone();
+                let drift = move || Ok(sync.drift(&portals, then, clock::now())?);
+                tokio::task::spawn_blocking(drift).await
+            }
+            App::Daemon { daemon, .. } => {
+                let daemon = daemon.clone();
+                let drift = move || Ok(daemon.drift(portals, then)?);
+                tokio::task::spawn_blocking(drift).await
+            }
+        };
+        report.map_err(RunError::Worker)?
     }
 
     /// Discards a held run.

@@ -10,6 +10,7 @@ mod config;
 mod device;
 mod discard;
 mod events;
+mod drift;
 mod explain;
 mod export;
 mod plan;
@@ -79,6 +80,8 @@ enum Command {
     Approve(approve::Args),
     /// Discards a held run, so that it can be approved no longer.
     Discard(discard::Args),
+    /// What the targets hold against what was last applied, per attribute.
+    Drift(drift::Args),
     /// Tests the settings and every connection.
     Check(check::Args),
     /// Why a user has or has not an account and a role.
@@ -241,6 +244,7 @@ async fn dispatch(command: Command, loaded: &Loaded, files: Vec<PathBuf>) -> any
         Command::Apply(args) => apply::run(args, loaded).await,
         Command::Approve(args) => approve::run(args, loaded).await,
         Command::Discard(args) => discard::run(&args, loaded),
+        Command::Drift(args) => drift::run(args, loaded).await,
         Command::Check(args) => check::run(args, loaded).await,
         Command::Explain(args) => explain::run(args, loaded),
         Command::Status(args) => status::run(args, loaded),

@@ -69,6 +69,11 @@ impl Host {
                 let sync = self.conductor.sync();
                 frames::write(stream, &runtime.block_on(sync.check()))
             }
+            Purpose::Drift { portals, then } => {
+                let sync = self.conductor.sync();
+                let report = sync.drift(&portals, then, clock::now());
+                frames::write(stream, &report.map_err(|error| chain(&error)))
+            }
             Purpose::Discard { run } => {
                 let sync = self.conductor.sync();
                 let discarded = approval::discard(&sync, &run, Way::Command, clock::now());

@@ -16,6 +16,7 @@ use crate::plan::{Asked, Plan};
 use crate::scim::inspect::Shown;
 use crate::sources::Finding;
 use crate::store::RemoteEngine;
+use crate::sync::drift::{Report, Then};
 use crate::sync::{Intent, Progress, Run};
 
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +112,13 @@ impl Daemon {
         let changed: Result<(), Vec<String>> =
             self.ask(Purpose::ChangeDevice { portal, change })?;
         changed.map_err(told)
+    }
+
+    /// Has it look for drift, and mend it if it is to be. This blocks as long as the targets
+    /// take to answer.
+    pub fn drift(&self, portals: Vec<String>, then: Then) -> Result<Report, DaemonError> {
+        let report: Result<Report, Vec<String>> = self.ask(Purpose::Drift { portals, then })?;
+        report.map_err(told)
     }
 
     /// Has it do one run, under the settings it has. This blocks until the run ends.

@@ -22,6 +22,7 @@ pub use serve::{Control, ControlError};
 use crate::answers::devices::Change;
 use crate::plan::Asked;
 use crate::scim::inspect::Inspector;
+use crate::sync::drift::Then;
 use crate::sync::{Intent, Step};
 
 /// Both sides must be the same program: what goes over the socket has no other format than
@@ -72,6 +73,8 @@ enum Purpose {
     Discard { run: String },
     /// A device or policy of an MDM portal is to be changed.
     ChangeDevice { portal: String, change: Change },
+    /// What these portals' targets hold is to be put beside what was applied; none named: all.
+    Drift { portals: Vec<String>, then: Then },
 }
 
 /// The answer to it.

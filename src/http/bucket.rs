@@ -40,6 +40,9 @@ pub struct Bucket {
     limit: f64,
     remaining: f64,
     resets: Option<Instant>,
+    /// A steady rate: what may be sent at once, as it was at `filled`.
+    tokens: f64,
+    filled: Option<Instant>,
 }
 
 impl Bucket {
@@ -80,7 +83,22 @@ impl Bucket {
                 }
                 (self.remaining - 1.0 < self.limit * (1.0 - share)).then_some(resets)
             }
+            Pacing::Steady { per_second, burst } => {
+                self.tokens = self.tokens_at(now, per_second, burst);
+                self.filled = Some(now);
+                // What rounding takes away is not waited for.
+                let short = 1.0 - self.tokens;
+                (short > 1e-6).then(|| now + Duration::from_secs_f64(short / per_second))
+            }
         }
+    }
+
+    fn tokens_at(&self, now: Instant, per_second: f64, burst: f64) -> f64 {
+        let Some(filled) = self.filled else {
+            return burst;
+        };
+        let since = now.saturating_duration_since(filled).as_secs_f64();
+        (self.tokens + since * per_second).min(burst)
     }
 
     /// The part of our share that is used up in the window that goes on; None where no limit is
@@ -106,12 +124,17 @@ impl Bucket {
                 })
             }
             Pacing::Remaining { .. } => None,
+            Pacing::Steady { per_second, burst } => {
+                self.filled?;
+                Some(1.0 - self.tokens_at(now, per_second, burst) / burst)
+            }
         }
     }
 
     pub fn sent(&mut self, now: Instant) {
         self.used += 1.0;
         self.remaining -= 1.0;
+        self.tokens -= 1.0;
         self.next_slot = Some(now + self.gap);
     }
 

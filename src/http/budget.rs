@@ -28,6 +28,8 @@ pub enum Pacing {
     ResourceUnits { share: f64 },
     /// Okta: what is left of each bucket until it resets.
     Remaining { share: f64 },
+    /// A known rate, and how much of it may be used at once after a quiet time.
+    Steady { per_second: f64, burst: f64 },
 }
 
 /// How near a source is to what its service allows.
@@ -158,7 +160,7 @@ impl Budget {
             false => None,
         };
         match self.pacing {
-            Pacing::None => {}
+            Pacing::None | Pacing::Steady { .. } => {}
             // After a 429 the pause that it asks for is enough.
             Pacing::ResourceUnits { .. } if throttled => {}
             Pacing::ResourceUnits { .. } => state.entry(bucket).heed_units(now, headers),

@@ -50,6 +50,8 @@ pub enum Mode {
     Incremental,
     OnDemand,
     Push,
+    /// No source was asked: what others changed in the targets was mended.
+    Drift,
 }
 
 impl Mode {
@@ -59,6 +61,7 @@ impl Mode {
             Mode::Incremental => "incremental",
             Mode::OnDemand => "on_demand",
             Mode::Push => "push",
+            Mode::Drift => "drift",
         }
     }
 }

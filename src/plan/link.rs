@@ -38,6 +38,11 @@ pub enum LinkState {
 }
 
 impl Link {
+    /// The source and the id there of the user it stands for.
+    pub fn owner(&self) -> (&str, &str) {
+        (&self.source, &self.user)
+    }
+
     pub fn is_departed(&self) -> bool {
         matches!(self.state, LinkState::Departed { .. })
     }

@@ -57,6 +57,7 @@ impl Sync {
     fn note_in_audit(&self, plan: &Plan, order: &Order) -> Result<Mark, RunError> {
         let head = &plan.head;
         let intent = match &order.intent {
+            _ if head.mode == Mode::Drift => "drift",
             Intent::Preview => "plan",
             Intent::Apply => "sync",
             Intent::Exactly { .. } => "apply",

@@ -3,12 +3,14 @@
 //! `run` reads it out; `fetch` and `stage` take in what changed, `view` is the directory as it
 //! will be, `touched` whom that concerns, `decide` asks the rules, `remember` makes it durable,
 //! `apply` carries it out. Only here does a run happen. `order` is what a run is told, and the
-//! `conductor` says who may run when. `push` takes in what SCIM clients write.
+//! `conductor` says who may run when. `push` takes in what SCIM clients write,
+//! and `drift` looks for what others changed in a target.
 
 pub mod apply;
 pub mod conductor;
 pub mod decide;
 mod discard;
+pub mod drift;
 pub mod fetch;
 mod history;
 mod keep;

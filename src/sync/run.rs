@@ -260,6 +260,7 @@ impl Sync {
         for entry in notes.quarantined(&view, now) {
             decided.builder.push(entry)?;
         }
+        self.add_drift(&mut notes, &mut decided)?;
         let builder = std::mem::take(&mut decided.builder);
         let mut plan = builder.finish(notes.head.clone())?;
         drop(span);
@@ -466,7 +467,7 @@ impl Sync {
     }
 
     /// Notes which targets were away, and which were not.
-    fn note_standings(
+    pub(super) fn note_standings(
         &self,
         unasked: &BTreeMap<String, String>,
         away: &BTreeMap<String, String>,

@@ -5,6 +5,7 @@
 //! and may be away.
 
 pub mod events;
+pub mod applivery;
 pub mod local;
 pub mod postgres;
 
@@ -103,6 +104,12 @@ pub trait Target: Send + Sync {
     fn keeps(&self, attribute: &str) -> bool {
         let _ = attribute;
         true
+    }
+
+    /// The same, of the accounts of one portal, where a target keeps more in some than in others.
+    fn keeps_in(&self, portal: &str, attribute: &str) -> bool {
+        let _ = portal;
+        self.keeps(attribute)
     }
 
     /// Hands over, one by one, what the target holds of a portal.

@@ -150,7 +150,7 @@ pub struct Settings {
     pub portals: Vec<Portal>,
     /// Lines of `[safety]`. Roomy unless a test says otherwise.
     pub safety: String,
-    /// Further sections.
+    /// Further sections; `{base}` is the simulator's address.
     pub more: String,
 }
 
@@ -211,7 +211,8 @@ impl Settings {
         for portal in &self.portals {
             portal.write(out)?;
         }
-        writeln!(out, "\n[safety]\n{}\n{}", self.safety, self.more)
+        let more = self.more.replace("{base}", base);
+        writeln!(out, "\n[safety]\n{}\n{more}", self.safety)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::oracle::Oracle;
 use crate::settings::Settings;
 
 /// What no output may ever hold.
-pub const SECRETS: [&str; 2] = ["sim-secret", "sim-okta-token"];
+pub const SECRETS: [&str; 3] = ["sim-secret", "sim-okta-token", "sim-applivery-token"];
 
 pub struct World {
     pub sim: SimHandle,
@@ -233,6 +233,7 @@ pub fn command(config: &Path, arguments: &[&str]) -> Command {
         .env_clear()
         .env("SIM_SECRET", "sim-secret")
         .env("SIM_OKTA_TOKEN", "sim-okta-token")
+        .env("SIM_APPLIVERY_TOKEN", "sim-applivery-token")
         .stdin(Stdio::null());
     command
 }

@@ -4,7 +4,7 @@ use super::{Key, Kind, Unset};
 use crate::config::log::{LogFormat, LogLevel};
 use crate::config::portals::{MatchOn, OnCreate, OnDeactivate, PortalKind, Role, RoleUpdates};
 use crate::config::sources::{Cloud, Identity, PendingUsers, ScopeWord, SourceWord};
-use crate::config::targets::{EventFormat, TargetWord};
+use crate::config::targets::{EmailChange, EventFormat, TargetWord, UnassignValue};
 
 macro_rules! keys {
     ($($path:literal $([$($only:ident)+])? $kind:ident $(($words:expr))? = $unset:tt, $doc:literal;)+) => {
@@ -105,6 +105,14 @@ keys! {
     "targets.NAME.policies.apple" [applivery] Text = optional, "Policy of Apple devices, for `change_policy`.";
     "targets.NAME.policies.windows" [applivery] Text = optional, "Policy of Windows devices, for `change_policy`.";
     "targets.NAME.policies.android" [applivery] Text = optional, "Policy of Android devices, for `change_policy`.";
+    "targets.NAME.unassign_value" [applivery] Word(UnassignValue::WORDS) = "null", "What stands for no user when a device is unassigned.";
+    "targets.NAME.email_change" [applivery] Word(EmailChange::WORDS) = "conflict", "What becomes of an account whose address changes, which cannot be written: it is kept and reported, or made anew.";
+    "targets.NAME.remove_devices_allowed" [applivery] Flag = false, "Whether devices may be removed for good, for `remove_user_and_devices`.";
+    "targets.NAME.undocumented_calls" [applivery] Flag = false, "Whether calls are made that Applivery does not document: tags of employees, and removing employees and collaborators.";
+    "targets.NAME.rate.per_hour" [applivery] Count = 10000, "Most requests in an hour.";
+    "targets.NAME.rate.burst" [applivery] Count = 100, "Of those, most at once after a quiet time.";
+    "targets.NAME.android.user_field" [applivery] Text = "mdmUserId", "The field that names an Android device's user when it is written.";
+    "targets.NAME.android.policy_field" [applivery] Text = "policyId", "The field that names an Android device's policy when it is written.";
 
     "portals.NAME.kind" Word(PortalKind::WORDS) = required, "The audience: employees of a store, dashboard collaborators, users with devices, or plain users and groups.";
     "portals.NAME.target" Name = required, "The target the portal lives in.";

@@ -150,3 +150,29 @@ fn what_is_used_of_our_share_is_known_while_the_window_goes_on() {
     assert_eq!(okta.load_at(now).used, Some(0.8));
     assert_eq!(okta.load_at(now + seconds(61)).used, Some(0.0));
 }
+
+#[test]
+fn a_steady_rate_lets_a_burst_through_and_then_its_own_pace() {
+    let pacing = Pacing::Steady {
+        per_second: 2.0,
+        burst: 3.0,
+    };
+    let budget = Budget::new(8, pacing);
+    let mut now = Instant::now();
+    assert_eq!(budget.load_at(now).used, None);
+    for _ in 0..3 {
+        assert_eq!(pass(&budget, "", now), Verdict::Go);
+    }
+    assert_eq!(budget.load_at(now).used, Some(1.0));
+    let next = now + Duration::from_millis(500);
+    assert_eq!(pass(&budget, "", now), Verdict::At(next));
+    now = next;
+    assert_eq!(pass(&budget, "", now), Verdict::Go);
+    assert!(matches!(pass(&budget, "", now), Verdict::At(_)));
+    // However long it is quiet, no more than the burst is saved up.
+    now += seconds(3600);
+    for _ in 0..3 {
+        assert_eq!(pass(&budget, "", now), Verdict::Go);
+    }
+    assert!(matches!(pass(&budget, "", now), Verdict::At(_)));
+}

@@ -174,6 +174,7 @@ pub fn mode(mode: Mode) -> &'static str {
         Mode::Incremental => "incremental",
         Mode::OnDemand => "on demand",
         Mode::Push => "push",
+        Mode::Drift => "drift",
     }
 }
 

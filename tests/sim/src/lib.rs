@@ -4,6 +4,7 @@
 //! the same server alone. See `README.md` for the control endpoints, which `SimHandle::control`
 //! offers without HTTP.
 
+mod applivery;
 mod call;
 mod clock;
 mod company;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use axum::http::Method;
 use serde_json::Value;
 
+pub use applivery::{ORGANIZATION as APPLIVERY_ORGANIZATION, TOKEN as APPLIVERY_TOKEN};
 pub use faults::{Kind as FaultKind, Rule as FaultRule, Trouble};
 pub use graph::tenant::{APP_ID, TENANT_DOMAIN, TENANT_ID};
 pub use okta::{APP_ID as OKTA_APP_ID, TOKEN as OKTA_TOKEN};
@@ -200,6 +202,9 @@ impl SimHandle {
             "client_id": "sim-client",
             "client_secret": "sim-secret",
             "app_id": APP_ID,
+            "applivery": format!("{base}/v1"),
+            "applivery_token": APPLIVERY_TOKEN,
+            "applivery_organization": APPLIVERY_ORGANIZATION,
             "okta_token": OKTA_TOKEN,
             "okta_app_id": OKTA_APP_ID,
         })
@@ -272,6 +277,12 @@ impl SimHandle {
     /// The Okta org as it really is.
     pub fn okta_truth(&self) -> Value {
         self.control("GET", "/sim/okta/truth", Value::Null)
+            .unwrap_or(Value::Null)
+    }
+
+    /// The Applivery organization as it really is.
+    pub fn applivery_truth(&self) -> Value {
+        self.control("GET", "/sim/applivery/truth", Value::Null)
             .unwrap_or(Value::Null)
     }
 

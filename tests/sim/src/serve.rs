@@ -22,7 +22,7 @@ use crate::reply::Reply;
 use crate::spoil::{self, Vendor};
 use crate::wire::Cord;
 use crate::world::World;
-use crate::{clock, control, graph, okta};
+use crate::{applivery, clock, control, graph, okta};
 
 /// The largest request body taken: a bulk control request.
 const LARGEST_BODY: usize = 256 << 20;
@@ -108,6 +108,8 @@ fn class(call: &Call) -> &'static str {
         "graph.imds"
     } else if Vendor::of(&call.path) == Vendor::Okta {
         okta::class(&call.path)
+    } else if call.path.starts_with(applivery::ROOT) {
+        applivery::class(&call.method, &call.path)
     } else {
         "other"
     }
@@ -117,6 +119,7 @@ fn answer(world: &World, call: &Call) -> Reply {
     let parts = call.parts("");
     match parts.as_slice() {
         ["v1.0", ..] => graph::answer(world, call),
+        ["v1", "organizations", ..] => applivery::answer(world, call),
         ["api", "v1", ..] => okta::answer(world, call),
         ["oauth2", "v1", "token"] if call.method == Method::POST => okta::token(world, call),
         ["metadata", "identity", "oauth2", "token"] => graph::token::managed_identity(world, call),
@@ -150,6 +153,7 @@ fn compress(world: &World, call: &Call, vendor: Vendor, reply: &mut Reply) {
     let wanted = match vendor {
         Vendor::Graph => world.settings().graph_gzip,
         Vendor::Okta => world.settings().okta_gzip,
+        Vendor::Applivery => false,
     };
     let accepted = call
         .header("accept-encoding")

@@ -10,19 +10,22 @@ use crate::call::Call;
 use crate::faults::{Kind, Trouble};
 use crate::reply::Reply;
 use crate::world::World;
-use crate::{graph, okta};
+use crate::{applivery, graph, okta};
 
 /// Which vendor a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vendor {
     Graph,
     Okta,
+    Applivery,
 }
 
 impl Vendor {
     pub fn of(path: &str) -> Self {
         if path.starts_with(okta::ROOT) || path.starts_with("/oauth2/v1/") {
             Self::Okta
+        } else if path.starts_with(applivery::ROOT) {
+            Self::Applivery
         } else {
             Self::Graph
         }
@@ -45,6 +48,7 @@ pub fn inner(
                     .reply(call, world.clock.now())
             }
             Vendor::Okta => okta::error(401, "E0000011", "Invalid token provided"),
+            Vendor::Applivery => applivery::error(401, 4001, "Unauthorized"),
         },
         Kind::Gone => graph::gone(world, call),
         Kind::Html => Reply::bytes(
@@ -101,6 +105,10 @@ fn status(world: &World, call: &Call, trouble: &Trouble, vendor: Vendor) -> Repl
                     _ => "E0000009",
                 });
                 okta::error(status, code, "Spoiled on purpose.")
+            }
+            Vendor::Applivery => {
+                let code = trouble.code.as_deref().and_then(|code| code.parse().ok());
+                applivery::error(status, code.unwrap_or(9999), "Spoiled on purpose.")
             }
         },
     };

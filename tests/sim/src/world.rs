@@ -3,6 +3,7 @@
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::SimOptions;
+use crate::applivery;
 use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::graph;
@@ -18,6 +19,7 @@ pub struct World {
     pub stats: Counter,
     pub graph: graph::Service,
     pub okta: okta::Service,
+    pub applivery: applivery::Service,
     settings: RwLock<Settings>,
 }
 
@@ -32,6 +34,7 @@ impl World {
             stats: Counter::default(),
             graph: graph::Service::new(options, &clock),
             okta: okta::Service::new(options, &clock),
+            applivery: applivery::Service::default(),
             settings: RwLock::new(settings),
             clock,
         }

@@ -118,6 +118,7 @@ pub fn mode(mode: Mode) -> &'static str {
         Mode::Incremental => "incremental run",
         Mode::OnDemand => "run on demand",
         Mode::Push => "push",
+        Mode::Drift => "repair of drift",
     }
 }
 
