@@ -172,11 +172,21 @@ golden! {
         "rosterd.toml:17: 'server.admin_token' needs exactly one of file, env and credential",
     ];
     kinds_of_later_versions_are_refused_plainly:
-        errors_with("[sources.push]\nkind = \"scim\"\n[targets.app]\nkind = \"scim\"\nbase_url = \"https://app.example.com\"\n[targets.hooks]\nkind = \"events\"\n[targets.db]\nkind = \"postgres\"\n[targets.mdm]\nkind = \"applivery\"") => [
-        "rosterd.toml:19: 'targets.app.kind': kind 'scim' is not available in this version",
-        "rosterd.toml:22: 'targets.hooks.kind': kind 'events' is not available in this version",
-        "rosterd.toml:24: 'targets.db.kind': kind 'postgres' is not available in this version",
-        "rosterd.toml:26: 'targets.mdm.kind': kind 'applivery' is not available in this version",
+        errors_with("[sources.push]\nkind = \"scim\"\n[targets.hooks]\nkind = \"events\"\n[targets.db]\nkind = \"postgres\"\n[targets.mdm]\nkind = \"applivery\"") => [
+        "rosterd.toml:19: 'targets.hooks.kind': kind 'events' is not available in this version",
+        "rosterd.toml:21: 'targets.db.kind': kind 'postgres' is not available in this version",
+        "rosterd.toml:23: 'targets.mdm.kind': kind 'applivery' is not available in this version",
+    ];
+    a_scim_target_says_where_it_is_and_what_opens_it:
+        errors_with("[targets.app]\nkind = \"scim\"\nprofile = \"slak\"\nbase_url = \"http://app.example.com\"\nmatch_user = [\"mail\"]\npaging = \"pages\"") => [
+        "rosterd.toml:16: missing 'targets.app.token': Bearer token of the service",
+        "rosterd.toml:18: 'targets.app.profile' must be one of generic, aws-iam-identity-center, polis, applivery, appspace, slack, github-emu, atlassian, not 'slak': did you mean 'slack'?",
+        "rosterd.toml:19: 'targets.app.base_url' must begin with https://, as http:// is for loopback hosts only",
+        "rosterd.toml:21: 'targets.app.paging' must be one of index, cursor, none, not 'pages'",
+    ];
+    what_users_are_looked_up_by_is_one_of_three:
+        errors_with("[targets.app]\nkind = \"scim\"\nbase_url = \"https://app.example.com\"\ntoken = { env = \"T\" }\nmatch_user = [\"mail\"]") => [
+        "rosterd.toml:20: 'targets.app.match_user' must be one of userName, externalId, emails.value, not 'mail'",
     ];
     an_extension_has_a_urn_and_names:
         errors_with("[sources.push]\nkind = \"scim\"\n[sources.push.extensions]\n\"urn:x:2.0:User\" = [\"a b\"]") => [

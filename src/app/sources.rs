@@ -139,7 +139,7 @@ fn graph_credential(sign_in: &GraphSignIn) -> anyhow::Result<(String, graph::Cre
     })
 }
 
-fn read_ca(file: &Path) -> anyhow::Result<Vec<u8>> {
+pub(super) fn read_ca(file: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(file).with_context(|| {
         format!(
             "ca_file {} cannot be read; name a PEM file that rosterd may read",

@@ -93,7 +93,9 @@ fn kinds_of(section: &str) -> &'static [&'static str] {
 /// Whether this version has the kind; those it has not are refused when typed.
 fn is_available(section: &str, kind: &str) -> bool {
     match section {
-        "targets" => kind == TargetWord::Local.as_str(),
+        "targets" => [TargetWord::Local, TargetWord::Scim]
+            .iter()
+            .any(|word| word.as_str() == kind),
         _ => true,
     }
 }

@@ -66,6 +66,10 @@ pub use sources::{
     Scope, Source, SourceKind,
 };
 pub use state::State;
+pub use targets::{
+    ActiveStyle, ContentType, DeleteMeans, FilterOps, GroupsWord, Knobs, MatchGroup, MatchUser,
+    MemberRemove, OnRemove, Paging, ProfileWord, ReadMembers, RoleAs, ScimTarget, UpdateBy,
+};
 pub use targets::{Target, TargetKind};
 
 /// All settings, in force.

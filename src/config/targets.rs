@@ -3,9 +3,16 @@
 //! The keys of all kinds are known and checked. A kind that this version cannot write to
 //! is refused when the settings are read, not at the first action.
 
+mod scim;
+
 use super::names::TargetName;
 use super::section::Section;
 use super::words::words;
+
+pub use scim::{
+    ActiveStyle, ContentType, DeleteMeans, FilterOps, GroupsWord, Knobs, MatchGroup, MatchUser,
+    MemberRemove, OnRemove, Paging, ProfileWord, ReadMembers, RoleAs, ScimTarget, UpdateBy,
+};
 
 words! {
     /// The kinds of target the settings know.
@@ -49,16 +56,16 @@ pub struct Target {
 pub enum TargetKind {
     /// rosterd's own store.
     Local,
+    /// A SCIM 2.0 service provider.
+    Scim(Box<ScimTarget>),
 }
 
 impl Target {
     pub(super) fn read(name: TargetName, section: &mut Section) -> Option<Self> {
         let kind = match section.word("kind")? {
             TargetWord::Local => TargetKind::Local,
-            later @ (TargetWord::Scim
-            | TargetWord::Events
-            | TargetWord::Postgres
-            | TargetWord::Applivery) => {
+            TargetWord::Scim => TargetKind::Scim(Box::new(ScimTarget::read(section)?)),
+            later @ (TargetWord::Events | TargetWord::Postgres | TargetWord::Applivery) => {
                 not_available(section, later.as_str());
                 return None;
             }

@@ -100,6 +100,11 @@ impl Mapping {
         self.rules.is_empty()
     }
 
+    /// The attributes of the account that are filled.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.rules.keys().map(String::as_str)
+    }
+
     /// The source attributes that direct mappings and templates may need. A template's are
     /// those its text names.
     pub fn needs(&self) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! and may be away.
 
 pub mod local;
+pub mod scim;
 
 use std::collections::BTreeMap;
 

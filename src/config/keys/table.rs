@@ -4,7 +4,10 @@ use super::{Key, Kind, Unset};
 use crate::config::log::{LogFormat, LogLevel};
 use crate::config::portals::{MatchOn, OnCreate, OnDeactivate, PortalKind, Role, RoleUpdates};
 use crate::config::sources::{Cloud, Identity, PendingUsers, ScopeWord, SourceWord};
-use crate::config::targets::{EventFormat, TargetWord};
+use crate::config::targets::{
+    ActiveStyle, ContentType, DeleteMeans, EventFormat, FilterOps, GroupsWord, MemberRemove,
+    OnRemove, Paging, ProfileWord, ReadMembers, RoleAs, TargetWord, UpdateBy,
+};
 
 macro_rules! keys {
     ($($path:literal $([$($only:ident)+])? $kind:ident $(($words:expr))? = $unset:tt, $doc:literal;)+) => {
@@ -80,10 +83,43 @@ keys! {
     "sources.NAME.log.bodies" [scim] Flag = false, "Whether they are shown with people's data; without it every value is masked.";
 
     "targets.NAME.kind" Word(TargetWord::WORDS) = required, "Where portals live.";
-    "targets.NAME.profile" [scim] Text = "generic", "The habits of a known SCIM service provider.";
-    "targets.NAME.base_url" [scim applivery] Url = required, "URL of the service.";
+    "targets.NAME.profile" [scim] Word(ProfileWord::WORDS) = "generic", "The habits of a known SCIM service provider.";
+    "targets.NAME.base_url" [scim applivery] ServiceUrl = required, "URL of the service.";
     "targets.NAME.token" [scim applivery] Secret = required, "Bearer token of the service.";
     "targets.NAME.concurrency" [scim applivery] Count = 8, "Most requests under way at once.";
+    "targets.NAME.timeout" [scim] Duration = "30s", "How long one request may take.";
+    "targets.NAME.ca_file" [scim] Path = optional, "Further certificate authorities (PEM) to trust, for a proxy.";
+    "targets.NAME.content_type" [scim] Word(ContentType::WORDS) = optional, "What requests say their body is.";
+    "targets.NAME.spc_path" [scim] Text = optional, "Path of the ServiceProviderConfig, or `none`.";
+    "targets.NAME.match_user" [scim] Texts = optional, "What users are looked up by, in this order: `externalId`, `userName`, `emails.value`.";
+    "targets.NAME.match_group" [scim] Texts = optional, "What groups are looked up by, in this order: `externalId`, `displayName`.";
+    "targets.NAME.filter_ops" [scim] Word(FilterOps::WORDS) = optional, "Whether lists can be filtered; without, they are read whole.";
+    "targets.NAME.user_update" [scim] Word(UpdateBy::WORDS) = optional, "How users are changed.";
+    "targets.NAME.group_update" [scim] Word(UpdateBy::WORDS) = optional, "How groups are renamed.";
+    "targets.NAME.patch_attrs_pathless" [scim] Flag = optional, "Whether a patch carries one object instead of a path for each attribute.";
+    "targets.NAME.deactivate_style" [scim] Word(ActiveStyle::WORDS) = optional, "How `active` is written.";
+    "targets.NAME.delete_means" [scim] Word(DeleteMeans::WORDS) = optional, "What the service makes of DELETE on a user.";
+    "targets.NAME.on_remove" [scim] Word(OnRemove::WORDS) = optional, "What removing an account means in the service.";
+    "targets.NAME.groups" [scim] Word(GroupsWord::WORDS) = optional, "Whether the service takes groups.";
+    "targets.NAME.member_batch" [scim] Count = optional, "Most members one request may name.";
+    "targets.NAME.member_remove_style" [scim] Word(MemberRemove::WORDS) = optional, "How members are taken out of a group.";
+    "targets.NAME.read_members" [scim] Word(ReadMembers::WORDS) = optional, "Whether a group that is read tells its members.";
+    "targets.NAME.paging" [scim] Word(Paging::WORDS) = optional, "How lists are paged; without, no list is trusted to be whole.";
+    "targets.NAME.page_size" [scim] Count = optional, "How many objects a page is asked to hold.";
+    "targets.NAME.trust_total_results" [scim] Flag = optional, "Whether `totalResults` tells where a list ends.";
+    "targets.NAME.multi_valued_limit" [scim] Count = optional, "Most values of one multi-valued attribute.";
+    "targets.NAME.required_user_attrs" [scim] Texts = optional, "Attributes without which the service refuses a user.";
+    "targets.NAME.username_equals_email" [scim] Flag = optional, "Whether `userName` is the email address in the service.";
+    "targets.NAME.extensions" [scim] Texts = optional, "URNs of the schema extensions the service takes; `*` for any.";
+    "targets.NAME.group_rename" [scim] Flag = optional, "Whether groups can be renamed.";
+    "targets.NAME.protected_group_prefixes" [scim] Texts = optional, "Beginnings of names of groups that are never touched.";
+    "targets.NAME.role_as" [scim] Word(RoleAs::WORDS) = optional, "What carries the role of a dashboard account.";
+    "targets.NAME.role_group_prefix" [scim] Text = optional, "With `role_as = \"groups\"`: what stands before the role in the group's name; `role-` without it.";
+    "targets.NAME.rate.reads_per_minute" [scim] Count = optional, "Most requests a minute that read.";
+    "targets.NAME.rate.writes_per_minute" [scim] Count = optional, "Most requests a minute that write.";
+    "targets.NAME.rate.user_writes_per_minute" [scim] Count = optional, "Most of them that write users.";
+    "targets.NAME.rate.group_writes_per_minute" [scim] Count = optional, "Most of them that write groups.";
+    "targets.NAME.rate.burst" [scim] Count = optional, "How many of each may go at once after a pause; a minute's worth without it.";
     "targets.NAME.url" [events postgres] Secret = required, "Where events are posted, or the database's connection string.";
     "targets.NAME.format" [events] Word(EventFormat::WORDS) = "standard", "Shape of the events.";
     "targets.NAME.secret" [events] Secret = required, "Key the events are signed with.";

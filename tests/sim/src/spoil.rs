@@ -10,18 +10,21 @@ use crate::call::Call;
 use crate::faults::{Kind, Trouble};
 use crate::reply::Reply;
 use crate::world::World;
-use crate::{graph, okta};
+use crate::{graph, okta, provider};
 
 /// Which vendor a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vendor {
     Graph,
     Okta,
+    Scim,
 }
 
 impl Vendor {
     pub fn of(path: &str) -> Self {
-        if path.starts_with(okta::ROOT) || path.starts_with("/oauth2/v1/") {
+        if path.starts_with(provider::ROOT) {
+            Self::Scim
+        } else if path.starts_with(okta::ROOT) || path.starts_with("/oauth2/v1/") {
             Self::Okta
         } else {
             Self::Graph
@@ -39,12 +42,17 @@ pub fn inner(
     let vendor = Vendor::of(&call.path);
     match trouble.kind {
         Kind::Status => status(world, call, trouble, vendor),
+        Kind::Belated => {
+            let _ = right();
+            status(world, call, trouble, vendor)
+        }
         Kind::ExpireToken => match vendor {
             Vendor::Graph => {
                 graph::Denied::token("Lifetime validation failed, the token is expired.")
                     .reply(call, world.clock.now())
             }
             Vendor::Okta => okta::error(401, "E0000011", "Invalid token provided"),
+            Vendor::Scim => provider::error(401),
         },
         Kind::Gone => graph::gone(world, call),
         Kind::Html => Reply::bytes(
@@ -102,6 +110,7 @@ fn status(world: &World, call: &Call, trouble: &Trouble, vendor: Vendor) -> Repl
                 });
                 okta::error(status, code, "Spoiled on purpose.")
             }
+            Vendor::Scim => provider::error(status),
         },
     };
     if let Some(wait) = &trouble.retry_after {

@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::graph;
 use crate::okta;
+use crate::provider;
 use crate::settings::Settings;
 use crate::stats::Counter;
 
@@ -18,6 +19,7 @@ pub struct World {
     pub stats: Counter,
     pub graph: graph::Service,
     pub okta: okta::Service,
+    pub provider: provider::Service,
     settings: RwLock<Settings>,
 }
 
@@ -32,6 +34,7 @@ impl World {
             stats: Counter::default(),
             graph: graph::Service::new(options, &clock),
             okta: okta::Service::new(options, &clock),
+            provider: provider::Service::default(),
             settings: RwLock::new(settings),
             clock,
         }
