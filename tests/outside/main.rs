@@ -25,6 +25,7 @@ mod http;
 mod kinds;
 mod scim;
 mod sign_in;
+mod targets_scim;
 mod tell;
 mod throttle;
 mod traces;

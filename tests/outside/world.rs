@@ -11,7 +11,7 @@ use crate::oracle::Oracle;
 use crate::settings::Settings;
 
 /// What no output may ever hold.
-pub const SECRETS: [&str; 2] = ["sim-secret", "sim-okta-token"];
+pub const SECRETS: [&str; 3] = ["sim-secret", "sim-okta-token", "sim-scim-token"];
 
 pub struct World {
     pub sim: SimHandle,

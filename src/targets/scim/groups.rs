@@ -61,8 +61,7 @@ impl Scim {
                 answer => return Ok(answer?),
             }
         }
-        let id = self.find_or_make(action, &wanted).await?;
-        self.fill(&action.portal, &wanted, &id).await
+        self.made_anew(action, &wanted).await.map(drop)
     }
 
     pub(super) async fn delete_group(&self, action: &Action) -> Result<(), TargetError> {
@@ -106,8 +105,16 @@ impl Scim {
     pub(super) async fn group_again(&self, action: &Action) -> Result<String, TargetError> {
         self.forget_id(action)?;
         let wanted = self.wanted(action)?;
-        let id = self.find_or_make(action, &wanted).await?;
-        self.fill(&action.portal, &wanted, &id).await?;
+        self.made_anew(action, &wanted).await
+    }
+
+    async fn made_anew(&self, action: &Action, wanted: &GroupLink) -> Result<String, TargetError> {
+        let id = self.find_or_make(action, wanted).await?;
+        if let Err(error) = self.fill(&action.portal, wanted, &id).await {
+            // Found again by the next try, which then fills it again.
+            self.forget_id(action)?;
+            return Err(error);
+        }
         Ok(id)
     }
 
@@ -282,7 +289,9 @@ impl Scim {
                     MatchGroup::ExternalId => own,
                     MatchGroup::DisplayName => {
                         fold(&group.display_name) == fold(&wanted.display_name)
-                            && (own || !self.is_another_of_ours(action, &group)?)
+                            && (own
+                                || !self.is_another_of_ours(action, &group)?
+                                    && self.claims(action, &group.id))
                     }
                 };
                 if fits {
@@ -291,6 +300,13 @@ impl Scim {
             }
         }
         Ok(None)
+    }
+
+    /// Two groups of one name may be looking at the same moment: the first to claim one gets it.
+    fn claims(&self, action: &Action, id: &str) -> bool {
+        let who = (action.subject.source.clone(), action.subject.id.clone());
+        let mut run = self.run();
+        *run.claimed.entry(id.to_owned()).or_insert_with(|| who.clone()) == who
     }
 
     /// Two groups may have one name. One that stands for another group is not taken from it.

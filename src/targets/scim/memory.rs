@@ -25,6 +25,8 @@ pub struct Run {
     pub deleted: HashSet<String>,
     /// Ids of the groups that stand for roles, by name.
     pub role_groups: HashMap<String, String>,
+    /// Groups that are being adopted, by id, and for whom.
+    pub claimed: HashMap<String, (String, String)>,
     pub group_look_ups: usize,
     pub groups: Option<Vec<GroupRead>>,
 }

@@ -38,7 +38,7 @@ pub use graph::tenant::{APP_ID, TENANT_DOMAIN, TENANT_ID};
 pub use okta::{APP_ID as OKTA_APP_ID, TOKEN as OKTA_TOKEN};
 pub use provider::TOKEN as SCIM_TOKEN;
 pub use settings::{Expiry, Settings};
-pub use stats::Stats;
+pub use stats::{Class, Stats};
 
 use world::World;
 
