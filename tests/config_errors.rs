@@ -178,6 +178,17 @@ golden! {
         "rosterd.toml:21: 'targets.mdm.unassign_value' must be one of null, empty, not 'none'",
         "rosterd.toml:22: 'targets.mdm.rate.per_hour' must be a whole number from 1 up to 100000, not 0",
     ];
+    a_scim_target_says_where_it_is_and_what_opens_it:
+        errors_with("[targets.app]\nkind = \"scim\"\nprofile = \"slak\"\nbase_url = \"http://app.example.com\"\nmatch_user = [\"mail\"]\npaging = \"pages\"") => [
+        "rosterd.toml:16: missing 'targets.app.token': Bearer token of the service",
+        "rosterd.toml:18: 'targets.app.profile' must be one of generic, aws-iam-identity-center, polis, applivery, appspace, slack, github-emu, atlassian, not 'slak': did you mean 'slack'?",
+        "rosterd.toml:19: 'targets.app.base_url' must begin with https://, as http:// is for loopback hosts only",
+        "rosterd.toml:21: 'targets.app.paging' must be one of index, cursor, none, not 'pages'",
+    ];
+    what_users_are_looked_up_by_is_one_of_three:
+        errors_with("[targets.app]\nkind = \"scim\"\nbase_url = \"https://app.example.com\"\ntoken = { env = \"T\" }\nmatch_user = [\"mail\"]") => [
+        "rosterd.toml:20: 'targets.app.match_user' must be one of userName, externalId, emails.value, not 'mail'",
+    ];
     an_extension_has_a_urn_and_names:
         errors_with("[sources.push]\nkind = \"scim\"\n[sources.push.extensions]\n\"urn:x:2.0:User\" = [\"a b\"]") => [
         "rosterd.toml:18: 'sources.push.extensions.\"urn:x:2.0:User\"' names 'a b', which is not the name of an attribute: letters, digits, '-' and '_'",

@@ -25,6 +25,15 @@ pub fn identity(text: &str) -> Result<Url, String> {
     if metadata { Ok(url) } else { web(text) }
 }
 
+/// This reads what [`web`] reads, or the same with a query: some services are told apart by it.
+pub fn service(text: &str) -> Result<Url, String> {
+    let whole = Url::parse(text).map_err(|error| format!("must be a URL: {error}"))?;
+    let mut bare = whole.clone();
+    bare.set_query(None);
+    web(bare.as_str())?;
+    Ok(whole)
+}
+
 /// Whether a URL leads back to this machine.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -91,6 +100,19 @@ mod tests {
         assert!(!error.contains("hunter2"));
         assert!(web("https://example.com/?token=x").is_err());
         assert!(web("example.com").is_err());
+    }
+
+    #[test]
+    fn a_service_may_be_told_apart_by_a_query_and_by_nothing_else() {
+        let url = service("https://example.com/scim/v2.0/d?aadOptscim062020").unwrap();
+        assert_eq!(url.query(), Some("aadOptscim062020"));
+        assert!(service("http://example.com/?x").is_err());
+        assert!(service("https://example.com/#x").is_err());
+        assert!(
+            !service("https://a:hunter2@example.com")
+                .unwrap_err()
+                .contains("hunter2")
+        );
     }
 
     #[test]

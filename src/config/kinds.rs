@@ -47,7 +47,9 @@ pub enum Kind {
     Listen,
     /// An https URL; http on loopback hosts.
     Url,
-    /// The same, and http on the address of the machine's metadata service.
+    /// The same, which may carry a query.
+    ServiceUrl,
+    /// A URL, and http on the address of the machine's metadata service.
     IdentityUrl,
     /// A secret.
     Secret,
@@ -100,7 +102,7 @@ impl Kind {
             Kind::Limit => "a count or percentage",
             Kind::Path => "a path",
             Kind::Listen => "an address and port",
-            Kind::Url | Kind::IdentityUrl => "a URL",
+            Kind::Url | Kind::ServiceUrl | Kind::IdentityUrl => "a URL",
             Kind::Secret => "a secret",
             Kind::Name => "a name",
             Kind::Names => "a list of names",
@@ -181,6 +183,7 @@ impl Kind {
                 format!("must be an address and port such as \"127.0.0.1:8480\", not \"{text}\"")
             }),
             Kind::Url => address::web(text).map(drop),
+            Kind::ServiceUrl => address::service(text).map(drop),
             Kind::IdentityUrl => address::identity(text).map(drop),
             Kind::Name | Kind::Names => reads::<SourceName>(text),
             Kind::Globs => reads::<Glob>(text),

@@ -4,10 +4,11 @@
 //! Every kind is a room of its own. `local` is rosterd's own store; the others are elsewhere,
 //! and may be away.
 
-pub mod events;
 pub mod applivery;
+pub mod events;
 pub mod local;
 pub mod postgres;
+pub mod scim;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -48,7 +48,7 @@ fn ending(world: &World) -> Value {
 
 /// Changes the companies at random. What would make the outcome hang on the order of things by
 /// design (two users of one source with one key) does not happen.
-struct Life<'a> {
+pub struct Life<'a> {
     world: &'a World,
     chance: Chance,
     made: usize,
@@ -57,9 +57,19 @@ struct Life<'a> {
     untouched: [String; 2],
 }
 
-impl Life<'_> {
+impl<'a> Life<'a> {
+    /// The life of companies of which nothing must stay as it is.
+    pub fn new(world: &'a World, chance: Chance) -> Life<'a> {
+        Life {
+            world,
+            chance,
+            made: 0,
+            untouched: Default::default(),
+        }
+    }
+
     /// One change of one company; those the vendor refuses are not counted.
-    fn change(&mut self) {
+    pub fn change(&mut self) {
         loop {
             let done = match self.chance.below(2) {
                 0 => self.entra(),

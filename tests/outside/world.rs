@@ -11,7 +11,12 @@ use crate::oracle::Oracle;
 use crate::settings::Settings;
 
 /// What no output may ever hold.
-pub const SECRETS: [&str; 3] = ["sim-secret", "sim-okta-token", "sim-applivery-token"];
+pub const SECRETS: [&str; 4] = [
+    "sim-secret",
+    "sim-okta-token",
+    "sim-applivery-token",
+    "sim-scim-token",
+];
 
 pub struct World {
     pub sim: SimHandle,

@@ -4,7 +4,11 @@ use super::{Key, Kind, Unset};
 use crate::config::log::{LogFormat, LogLevel};
 use crate::config::portals::{MatchOn, OnCreate, OnDeactivate, PortalKind, Role, RoleUpdates};
 use crate::config::sources::{Cloud, Identity, PendingUsers, ScopeWord, SourceWord};
-use crate::config::targets::{EmailChange, EventFormat, TargetWord, UnassignValue};
+use crate::config::targets::{
+    ActiveStyle, ContentType, DeleteMeans, EmailChange, EventFormat, FilterOps, GroupsWord,
+    MemberRemove, OnRemove, Paging, ProfileWord, ReadMembers, RoleAs, TargetWord, UnassignValue,
+    UpdateBy,
+};
 
 macro_rules! keys {
     ($($path:literal $([$($only:ident)+])? $kind:ident $(($words:expr))? = $unset:tt, $doc:literal;)+) => {
@@ -80,10 +84,43 @@ keys! {
     "sources.NAME.log.bodies" [scim] Flag = false, "Whether they are shown with people's data; without it every value is masked.";
 
     "targets.NAME.kind" Word(TargetWord::WORDS) = required, "Where portals live.";
-    "targets.NAME.profile" [scim] Text = "generic", "The habits of a known SCIM service provider.";
-    "targets.NAME.base_url" [scim applivery] Url = required, "URL of the service.";
+    "targets.NAME.profile" [scim] Word(ProfileWord::WORDS) = "generic", "The habits of a known SCIM service provider.";
+    "targets.NAME.base_url" [scim applivery] ServiceUrl = required, "URL of the service.";
     "targets.NAME.token" [scim applivery] Secret = required, "Bearer token of the service.";
     "targets.NAME.concurrency" [scim events applivery] Count = 8, "Most requests under way at once.";
+    "targets.NAME.timeout" [scim postgres] Duration = "30s", "How long one request, or one transaction, may take.";
+    "targets.NAME.ca_file" [scim events postgres] Path = optional, "Certificate authorities (PEM) to trust beside the public ones; for `postgres` in their place.";
+    "targets.NAME.content_type" [scim] Word(ContentType::WORDS) = optional, "What requests say their body is.";
+    "targets.NAME.spc_path" [scim] Text = optional, "Path of the ServiceProviderConfig, or `none`.";
+    "targets.NAME.match_user" [scim] Texts = optional, "What users are looked up by, in this order: `externalId`, `userName`, `emails.value`.";
+    "targets.NAME.match_group" [scim] Texts = optional, "What groups are looked up by, in this order: `externalId`, `displayName`.";
+    "targets.NAME.filter_ops" [scim] Word(FilterOps::WORDS) = optional, "Whether lists can be filtered; without, they are read whole.";
+    "targets.NAME.user_update" [scim] Word(UpdateBy::WORDS) = optional, "How users are changed.";
+    "targets.NAME.group_update" [scim] Word(UpdateBy::WORDS) = optional, "How groups are renamed.";
+    "targets.NAME.patch_attrs_pathless" [scim] Flag = optional, "Whether a patch carries one object instead of a path for each attribute.";
+    "targets.NAME.deactivate_style" [scim] Word(ActiveStyle::WORDS) = optional, "How `active` is written.";
+    "targets.NAME.delete_means" [scim] Word(DeleteMeans::WORDS) = optional, "What the service makes of DELETE on a user.";
+    "targets.NAME.on_remove" [scim] Word(OnRemove::WORDS) = optional, "What removing an account means in the service.";
+    "targets.NAME.groups" [scim] Word(GroupsWord::WORDS) = optional, "Whether the service takes groups.";
+    "targets.NAME.member_batch" [scim] Count = optional, "Most members one request may name.";
+    "targets.NAME.member_remove_style" [scim] Word(MemberRemove::WORDS) = optional, "How members are taken out of a group.";
+    "targets.NAME.read_members" [scim] Word(ReadMembers::WORDS) = optional, "Whether a group that is read tells its members.";
+    "targets.NAME.paging" [scim] Word(Paging::WORDS) = optional, "How lists are paged; without, no list is trusted to be whole.";
+    "targets.NAME.page_size" [scim] Count = optional, "How many objects a page is asked to hold.";
+    "targets.NAME.trust_total_results" [scim] Flag = optional, "Whether `totalResults` tells where a list ends.";
+    "targets.NAME.multi_valued_limit" [scim] Count = optional, "Most values of one multi-valued attribute.";
+    "targets.NAME.required_user_attrs" [scim] Texts = optional, "Attributes without which the service refuses a user.";
+    "targets.NAME.username_equals_email" [scim] Flag = optional, "Whether `userName` is the email address in the service.";
+    "targets.NAME.extensions" [scim] Texts = optional, "URNs of the schema extensions the service takes; `*` for any.";
+    "targets.NAME.group_rename" [scim] Flag = optional, "Whether groups can be renamed.";
+    "targets.NAME.protected_group_prefixes" [scim] Texts = optional, "Beginnings of names of groups that are never touched.";
+    "targets.NAME.role_as" [scim] Word(RoleAs::WORDS) = optional, "What carries the role of a dashboard account.";
+    "targets.NAME.role_group_prefix" [scim] Text = optional, "With `role_as = \"groups\"`: what stands before the role in the group's name; `role-` without it.";
+    "targets.NAME.rate.reads_per_minute" [scim] Count = optional, "Most requests a minute that read.";
+    "targets.NAME.rate.writes_per_minute" [scim] Count = optional, "Most requests a minute that write.";
+    "targets.NAME.rate.user_writes_per_minute" [scim] Count = optional, "Most of them that write users.";
+    "targets.NAME.rate.group_writes_per_minute" [scim] Count = optional, "Most of them that write groups.";
+    "targets.NAME.rate.burst" [scim applivery] Count = optional, "How many requests may go at once after a quiet time; without it a minute's worth of each kind, for `applivery` 100.";
     "targets.NAME.url" [events postgres] Secret = required, "Where events are posted, or the database's connection string.";
     "targets.NAME.format" [events] Word(EventFormat::WORDS) = "standard", "Shape of the events.";
     "targets.NAME.secret" [events] Secret = required, "Key the events are signed with.";
@@ -95,12 +132,9 @@ keys! {
     "targets.NAME.allow_private_addresses" [events] Flag = false, "Whether events may be posted to a private address.";
     "targets.NAME.keep" [events] Duration = "30d", "How long events can be looked up and replayed.";
     "targets.NAME.retry" [events] Durations = ["0s", "5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"], "Waits before each attempt to post an event; after the last one it is given up.";
-    "targets.NAME.ca_file" [events] Path = optional, "Further certificate authorities (PEM) to trust, for a proxy.";
     "targets.NAME.schema" [postgres] Text = "rosterd", "Schema of the tables.";
     "targets.NAME.reader_role" [postgres] Text = optional, "A role of the database that is let read the tables.";
     "targets.NAME.purge_after" [postgres] Duration = optional, "How long removed accounts, gone people and events are kept; without it for ever.";
-    "targets.NAME.timeout" [postgres] Duration = "30s", "How long one request, or one transaction, may take.";
-    "targets.NAME.ca_file" [postgres] Path = optional, "Certificate authorities (PEM) to trust.";
     "targets.NAME.organization" [applivery] Text = required, "Organization id.";
     "targets.NAME.policies.apple" [applivery] Text = optional, "Policy of Apple devices, for `change_policy`.";
     "targets.NAME.policies.windows" [applivery] Text = optional, "Policy of Windows devices, for `change_policy`.";
@@ -110,7 +144,6 @@ keys! {
     "targets.NAME.remove_devices_allowed" [applivery] Flag = false, "Whether devices may be removed for good, for `remove_user_and_devices`.";
     "targets.NAME.undocumented_calls" [applivery] Flag = false, "Whether calls are made that Applivery does not document: tags of employees, and removing employees and collaborators.";
     "targets.NAME.rate.per_hour" [applivery] Count = 10000, "Most requests in an hour.";
-    "targets.NAME.rate.burst" [applivery] Count = 100, "Of those, most at once after a quiet time.";
     "targets.NAME.android.user_field" [applivery] Text = "mdmUserId", "The field that names an Android device's user when it is written.";
     "targets.NAME.android.policy_field" [applivery] Text = "policyId", "The field that names an Android device's policy when it is written.";
 

@@ -95,7 +95,7 @@ impl Applivery {
             remove_devices_allowed: section.flag("remove_devices_allowed")?,
             undocumented_calls: section.flag("undocumented_calls")?,
             rate_per_hour: section.count("rate.per_hour")?,
-            rate_burst: section.count("rate.burst")?,
+            rate_burst: section.count("rate.burst").unwrap_or(100),
             android: Android {
                 user_field: section.text("android.user_field")?,
                 policy_field: section.text("android.policy_field")?,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::faults::Rule;
 use crate::world::World;
-use crate::{applivery, graph, okta};
+use crate::{applivery, graph, okta, provider};
 
 /// JSON, or a status and why.
 pub type Answer = Result<Value, (u16, String)>;
@@ -27,6 +27,7 @@ pub fn answer(world: &World, method: &Method, path: &str, body: Value) -> Answer
         (_, ["graph", rest @ ..]) => graph::control::answer(world, method, rest, body),
         (_, ["applivery", rest @ ..]) => applivery::control::answer(world, method, rest, body),
         (_, ["okta", rest @ ..]) => okta::control::answer(world, method, rest, body),
+        (_, ["scim", rest @ ..]) => provider::control::answer(&world.provider, method, rest, body),
         ("GET", ["stats"]) => {
             serde_json::to_value(world.stats.read()).map_err(|error| fail(error.to_string()))
         }

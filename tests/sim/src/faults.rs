@@ -81,6 +81,8 @@ pub struct Trouble {
 pub enum Kind {
     /// Another status instead of an answer.
     Status,
+    /// Another status instead of an answer, though what was asked has been done.
+    Belated,
     /// The connection ends in the middle of the body.
     Drop,
     /// A complete HTTP answer whose JSON is cut.

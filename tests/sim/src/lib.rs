@@ -1,4 +1,5 @@
-//! Pretend Microsoft Graph and Okta tenants over HTTP, with memory and faults.
+//! Pretend Microsoft Graph and Okta tenants and SCIM service providers over HTTP, with memory
+//! and faults.
 //!
 //! `Sim::start` runs a server inside the test's process, on threads of its own; the binary runs
 //! the same server alone. See `README.md` for the control endpoints, which `SimHandle::control`
@@ -18,6 +19,7 @@ mod jwt;
 mod notify;
 mod okta;
 mod pages;
+mod provider;
 mod reply;
 mod serve;
 mod settings;
@@ -36,8 +38,9 @@ pub use applivery::{ORGANIZATION as APPLIVERY_ORGANIZATION, TOKEN as APPLIVERY_T
 pub use faults::{Kind as FaultKind, Rule as FaultRule, Trouble};
 pub use graph::tenant::{APP_ID, TENANT_DOMAIN, TENANT_ID};
 pub use okta::{APP_ID as OKTA_APP_ID, TOKEN as OKTA_TOKEN};
+pub use provider::TOKEN as SCIM_TOKEN;
 pub use settings::{Expiry, Settings};
-pub use stats::Stats;
+pub use stats::{Class, Stats};
 
 use world::World;
 
@@ -175,6 +178,17 @@ impl SimHandle {
         format!("http://{}", self.address)
     }
 
+    /// Where the pretend SCIM service provider of a name is.
+    pub fn scim_url(&self, name: &str) -> String {
+        format!("{}{}{name}", self.base_url(), provider::ROOT)
+    }
+
+    /// What a SCIM service provider holds, and what it was asked.
+    pub fn scim_truth(&self, name: &str) -> Value {
+        self.control("GET", &format!("/sim/scim/{name}/truth"), Value::Null)
+            .unwrap_or(Value::Null)
+    }
+
     /// The Graph host with the version.
     pub fn graph_url(&self) -> String {
         format!("{}{}", self.base_url(), graph::ROOT)
@@ -195,6 +209,8 @@ impl SimHandle {
             "token": self.token_url(),
             "imds": format!("{base}/metadata/identity/oauth2/token"),
             "okta": base,
+            "scim": format!("{base}{}generic", provider::ROOT),
+            "scim_token": SCIM_TOKEN,
             "okta_api": format!("{base}{}", okta::ROOT),
             "control": format!("{base}/sim"),
             "tenant": TENANT_DOMAIN,

@@ -8,7 +8,7 @@ use clap::Parser;
 use rosterd_sim::{Settings, Sim, SimOptions};
 use serde_json::json;
 
-/// Pretend Microsoft Graph and Okta, with memory. Prints one line of JSON when ready.
+/// Pretend Microsoft Graph, Okta and SCIM service providers, with memory. Prints one line of JSON when ready.
 #[derive(Debug, Parser)]
 struct Args {
     #[arg(long, default_value = "127.0.0.1:0")]

@@ -22,7 +22,7 @@ use crate::reply::Reply;
 use crate::spoil::{self, Vendor};
 use crate::wire::Cord;
 use crate::world::World;
-use crate::{applivery, clock, control, graph, okta};
+use crate::{applivery, clock, control, graph, okta, provider};
 
 /// The largest request body taken: a bulk control request.
 const LARGEST_BODY: usize = 256 << 20;
@@ -106,6 +106,8 @@ fn class(call: &Call) -> &'static str {
         "graph.token"
     } else if call.path == "/metadata/identity/oauth2/token" {
         "graph.imds"
+    } else if call.path.starts_with(provider::ROOT) {
+        provider::class(&call.method, &call.path)
     } else if Vendor::of(&call.path) == Vendor::Okta {
         okta::class(&call.path)
     } else if call.path.starts_with(applivery::ROOT) {
@@ -121,6 +123,7 @@ fn answer(world: &World, call: &Call) -> Reply {
         ["v1.0", ..] => graph::answer(world, call),
         ["v1", "organizations", ..] => applivery::answer(world, call),
         ["api", "v1", ..] => okta::answer(world, call),
+        ["scim", ..] => provider::answer(&world.provider, call),
         ["oauth2", "v1", "token"] if call.method == Method::POST => okta::token(world, call),
         ["metadata", "identity", "oauth2", "token"] => graph::token::managed_identity(world, call),
         [tenant, "oauth2", "v2.0", "token"] if call.method == Method::POST => {
@@ -153,7 +156,7 @@ fn compress(world: &World, call: &Call, vendor: Vendor, reply: &mut Reply) {
     let wanted = match vendor {
         Vendor::Graph => world.settings().graph_gzip,
         Vendor::Okta => world.settings().okta_gzip,
-        Vendor::Applivery => false,
+        Vendor::Applivery | Vendor::Scim => false,
     };
     let accepted = call
         .header("accept-encoding")

@@ -10,7 +10,7 @@ use crate::call::Call;
 use crate::faults::{Kind, Trouble};
 use crate::reply::Reply;
 use crate::world::World;
-use crate::{applivery, graph, okta};
+use crate::{applivery, graph, okta, provider};
 
 /// Which vendor a path belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +18,14 @@ pub enum Vendor {
     Graph,
     Okta,
     Applivery,
+    Scim,
 }
 
 impl Vendor {
     pub fn of(path: &str) -> Self {
-        if path.starts_with(okta::ROOT) || path.starts_with("/oauth2/v1/") {
+        if path.starts_with(provider::ROOT) {
+            Self::Scim
+        } else if path.starts_with(okta::ROOT) || path.starts_with("/oauth2/v1/") {
             Self::Okta
         } else if path.starts_with(applivery::ROOT) {
             Self::Applivery
@@ -42,6 +45,10 @@ pub fn inner(
     let vendor = Vendor::of(&call.path);
     match trouble.kind {
         Kind::Status => status(world, call, trouble, vendor),
+        Kind::Belated => {
+            let _ = right();
+            status(world, call, trouble, vendor)
+        }
         Kind::ExpireToken => match vendor {
             Vendor::Graph => {
                 graph::Denied::token("Lifetime validation failed, the token is expired.")
@@ -49,6 +56,7 @@ pub fn inner(
             }
             Vendor::Okta => okta::error(401, "E0000011", "Invalid token provided"),
             Vendor::Applivery => applivery::error(401, 4001, "Unauthorized"),
+            Vendor::Scim => provider::error(401),
         },
         Kind::Gone => graph::gone(world, call),
         Kind::Html => Reply::bytes(
@@ -110,6 +118,7 @@ fn status(world: &World, call: &Call, trouble: &Trouble, vendor: Vendor) -> Repl
                 let code = trouble.code.as_deref().and_then(|code| code.parse().ok());
                 applivery::error(status, code.unwrap_or(9999), "Spoiled on purpose.")
             }
+            Vendor::Scim => provider::error(status),
         },
     };
     if let Some(wait) = &trouble.retry_after {

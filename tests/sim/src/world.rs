@@ -8,6 +8,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::graph;
 use crate::okta;
+use crate::provider;
 use crate::settings::Settings;
 use crate::stats::Counter;
 
@@ -20,6 +21,7 @@ pub struct World {
     pub graph: graph::Service,
     pub okta: okta::Service,
     pub applivery: applivery::Service,
+    pub provider: provider::Service,
     settings: RwLock<Settings>,
 }
 
@@ -35,6 +37,7 @@ impl World {
             graph: graph::Service::new(options, &clock),
             okta: okta::Service::new(options, &clock),
             applivery: applivery::Service::default(),
+            provider: provider::Service::default(),
             settings: RwLock::new(settings),
             clock,
         }
