@@ -8,7 +8,7 @@ if ! command -v node >/dev/null; then
   apt-get install -y -qq --no-install-recommends nodejs
 fi
 venv=target/scim-venv
-wanted='scim2-cli==0.6.0 scim2-tester==0.5.2 scim2-client==0.13.2 scim2-models==0.12.3 scim-sanity==0.7.4 standardwebhooks==1.1.0'
+wanted='scim2-cli==0.6.0 scim2-tester==0.5.2 scim2-client==0.13.2 scim2-models==0.12.3 scim-sanity==0.7.4 scim2-server==0.8.3 standardwebhooks==1.1.0'
 # Made again whenever the versions change.
 if [ "$(cat "$venv/wanted" 2>/dev/null)" = "$wanted" ]; then
   exit 0

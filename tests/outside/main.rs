@@ -30,6 +30,7 @@ mod sign_in;
 mod targets_applivery;
 mod targets_events;
 mod targets_postgres;
+mod targets_peers;
 mod targets_scim;
 mod tell;
 mod throttle;
