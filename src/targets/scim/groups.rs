@@ -306,7 +306,10 @@ impl Scim {
     fn claims(&self, action: &Action, id: &str) -> bool {
         let who = (action.subject.source.clone(), action.subject.id.clone());
         let mut run = self.run();
-        *run.claimed.entry(id.to_owned()).or_insert_with(|| who.clone()) == who
+        *run.claimed
+            .entry(id.to_owned())
+            .or_insert_with(|| who.clone())
+            == who
     }
 
     /// Two groups may have one name. One that stands for another group is not taken from it.
@@ -323,14 +326,13 @@ impl Scim {
                 );
             }
         }
-        // Its row may be lost; what it carries is not.
+        // Its row may be lost, or be about to be written; what it carries is there.
         let Some(external_id) = &group.external_id else {
             return Ok(false);
         };
         for source in self.sources(&action.portal) {
-            if let Some(number) = self.store.group_number(source, external_id)? {
-                let link = self.store.group_link(&action.portal, source, number)?;
-                return Ok(link.is_some());
+            if self.store.group_number(source, external_id)?.is_some() {
+                return Ok(true);
             }
         }
         Ok(false)
