@@ -326,14 +326,13 @@ impl Scim {
                 );
             }
         }
-        // Its row may be lost; what it carries is not.
+        // Its row may be lost, or be about to be written; what it carries is there.
         let Some(external_id) = &group.external_id else {
             return Ok(false);
         };
         for source in self.sources(&action.portal) {
-            if let Some(number) = self.store.group_number(source, external_id)? {
-                let link = self.store.group_link(&action.portal, source, number)?;
-                return Ok(link.is_some());
+            if self.store.group_number(source, external_id)?.is_some() {
+                return Ok(true);
             }
         }
         Ok(false)
