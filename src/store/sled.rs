@@ -244,7 +244,7 @@ impl Engine for SledEngine {
             return Ok(());
         }
         let settled = settle(ops);
-        let touched: Vec<Tree> = settled.iter().map(|(tree, _)| *tree).collect();
+        let touched: Vec<Tree> = settled.keys().copied().collect();
         let (trees, batches): (Vec<_>, Vec<_>) = settled
             .into_iter()
             .map(|(tree, changes)| (self.tree(tree), batch(changes)))

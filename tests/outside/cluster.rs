@@ -250,10 +250,15 @@ fn programs() -> PathBuf {
     if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
         places.extend(versions.flatten().map(|version| version.path().join("bin")));
     }
+    // What is on the PATH may be a link; its neighbours are where it leads to.
     let found = places
         .into_iter()
-        .find(|place| place.join("initdb").exists());
-    found.expect("PostgreSQL is needed: tests/setup-postgres.sh installs it")
+        .find_map(|place| place.join("initdb").canonicalize().ok());
+    let initdb = found.expect("PostgreSQL is needed: tests/setup-postgres.sh installs it");
+    initdb
+        .parent()
+        .expect("a program is in a folder")
+        .to_owned()
 }
 
 /// Its server refuses to run as root: there it runs as somebody else.

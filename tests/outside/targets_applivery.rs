@@ -66,7 +66,12 @@ pub fn elsewhere(world: &World, method: &str, path: &str, body: Value) -> Value 
 /// The people of one kind there, by address.
 pub fn there(world: &World, kind: &str) -> Vec<Value> {
     let truth = world.sim.applivery_truth();
-    truth[kind].as_array().expect("a list").clone()
+    let mut all = truth[kind].as_array().expect("a list").clone();
+    // Several are made at once, in any order.
+    if kind != "devices" {
+        all.sort_by_key(address);
+    }
+    all
 }
 
 pub fn user(world: &World, name: &str) -> Option<Value> {
@@ -75,25 +80,18 @@ pub fn user(world: &World, name: &str) -> Option<Value> {
     users.find(|user| user["email"] == email)
 }
 
+fn address(one: &Value) -> String {
+    let inside = [
+        &one["email"],
+        &one["user"]["email"],
+        &one["employee"]["email"],
+    ];
+    let found = inside.into_iter().find(|email| email.is_string());
+    text(found.expect("an address"))
+}
+
 fn addresses(people: &[Value]) -> Vec<String> {
-    let mut all: Vec<String> = people
-        .iter()
-        .map(|one| {
-            let inside = [
-                &one["email"],
-                &one["user"]["email"],
-                &one["employee"]["email"],
-            ];
-            text(
-                inside
-                    .into_iter()
-                    .find(|email| email.is_string())
-                    .expect("an address"),
-            )
-        })
-        .collect();
-    all.sort();
-    all
+    people.iter().map(address).collect()
 }
 
 fn counted(world: &World, end: &str) -> u64 {

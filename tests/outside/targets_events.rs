@@ -81,7 +81,12 @@ fn linked(world: &World) -> Vec<(String, bool, Vec<String>)> {
 /// Joins, moves, leaves and renames, one after the other.
 fn a_life(world: &World, mut after_each: impl FnMut(usize)) {
     let group = world.entra_group("applivery-viewer");
-    let (first, second) = (world.entra_user(3), world.entra_user(4));
+    // Two who have an account.
+    let accounts = world.accounts("people");
+    let (first, second) = (
+        text(&accounts[3]["source_id"]),
+        text(&accounts[4]["source_id"]),
+    );
     let steps: [(&str, String, Value); 8] = [
         (
             "PATCH",

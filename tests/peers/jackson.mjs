@@ -23,7 +23,7 @@ const { id, scim } = made.data;
 
 const app = express();
 app.use(express.json({ type: ["application/json", "application/scim+json"], limit: "10mb" }));
-app.all("/api/scim/v2.0/:directory/:resources{/:resource}", async (request, response) => {
+app.all("/api/scim/v2.0/:directory/:resources/:resource?", async (request, response) => {
   const { count, startIndex, filter } = request.query;
   const { status, data } = await sync.requests.handle(
     {

@@ -70,8 +70,10 @@ impl Inbox {
         let count = query
             .count
             .map_or(DEFAULT_PAGE as u64, |count| count.min(MAX_PAGE as u64));
-        let by_cursor = query.cursor.is_some();
-        let mark = by_cursor.then(|| mark_of(kinds, query)).unwrap_or_default();
+        let mark = match query.cursor {
+            Some(_) => mark_of(kinds, query),
+            None => String::new(),
+        };
         let start = match query.cursor.as_deref() {
             None => Start::Skip(query.start.unwrap_or(1) - 1),
             Some("") => Start::Skip(0),

@@ -155,7 +155,8 @@ fn an_account_that_stands_in_a_target_that_was_away_is_adopted_later() {
     world.company("a").users.get_mut("u1").unwrap().title = Some("Boss".to_owned());
     assert_eq!(world.sync().head.status, Status::PartlyApplied);
     far.cut.store(false, Ordering::SeqCst);
-    let plan = world.settle();
+    let plan = world.sync();
+    assert_eq!(plan.head.status, Status::Applied);
     assert!(
         lines(&plan).contains(&"there adopt_account name1@corp".to_owned()),
         "{:?}",

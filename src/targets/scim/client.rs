@@ -147,7 +147,9 @@ impl Client {
     /// A POST is sent once: after a fault nobody knows whether it was done, so its sender looks
     /// before it tries again. Everything else says how things should be, and may be repeated.
     pub async fn send(&self, ask: Ask<'_>) -> Result<Option<Map<String, Value>>, Trouble> {
-        let alone = match self.gate().answered {
+        // Out of the match: the gate must not stay held while others are waited for.
+        let answered = self.gate().answered;
+        let alone = match answered {
             true => None,
             false => Some(self.first.lock().await),
         };
@@ -156,6 +158,13 @@ impl Client {
         }
         let alone = alone.filter(|_| !self.gate().answered);
         let policy = match ask.method {
+            // No name keeps two groups apart, as that of a user does: one that was asked to wait is
+            // not sent again without a look.
+            Method::POST if ask.doing == Doing::WriteGroup => Policy {
+                attempts: 1,
+                patience: Duration::ZERO,
+                ..POLICY
+            },
             Method::POST => Policy {
                 attempts: 1,
                 ..POLICY
@@ -246,12 +255,20 @@ impl Client {
         let shows = matches!(ask.method, Method::GET | Method::POST | Method::PUT);
         let read = |response: &Response| object_of(response, shows);
         let answer = self.http.execute(&request, call, read).await;
-        answer.map_err(|error| Trouble::of(error, &self.token.secret.key, &self.token.text()))
+        answer.map_err(|error| match error {
+            HttpError::Throttled { wait_seconds, .. }
+                if policy.patience.is_zero() && wait_seconds <= POLICY.ceiling.as_secs() =>
+            {
+                Trouble::Later(error.to_string())
+            }
+            error => Trouble::of(error, &self.token.secret.key, &self.token.text()),
+        })
     }
 }
 
 /// The object in an answer. Only where one is asked for must there be JSON: what PATCH and
-/// DELETE answer is up to the provider.
+/// DELETE answer is up to the provider. A page for people is no answer of it: something stands in
+/// between, and nothing was done.
 fn object_of(response: &Response, shows: bool) -> Result<Option<Map<String, Value>>, String> {
     if response.body.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
@@ -261,6 +278,9 @@ fn object_of(response: &Response, shows: bool) -> Result<Option<Map<String, Valu
         Ok(_) if shows => Err("it is JSON, but no object".to_owned()),
         // The text of the error may show what was sent.
         Err(error) if shows => Err(format!("it is no JSON at column {}", error.column())),
+        Err(_) if response.body.trim_ascii_start().starts_with(b"<") => {
+            Err("it is a page for people".to_owned())
+        }
         _ => Ok(None),
     }
 }

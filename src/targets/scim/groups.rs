@@ -25,6 +25,9 @@ const WITHOUT_MEMBERS: [(&str, &str); 1] = [("excludedAttributes", "members")];
 
 const TRIES: u32 = 2;
 
+/// How often the provider may ask for a moment's patience before a group is made.
+const MOMENTS: u32 = 20;
+
 impl Scim {
     pub(super) async fn create_group(&self, action: &Action) -> Result<(), TargetError> {
         self.takes_groups().await?;
@@ -171,7 +174,7 @@ impl Scim {
             "externalId": wanted.external_id,
             "displayName": wanted.display_name,
         });
-        let mut tries = 0;
+        let (mut tries, mut moments) = (0, 0);
         loop {
             if let Some(found) = self.look_for(action, wanted).await? {
                 let same = found.display_name == wanted.display_name
@@ -204,6 +207,11 @@ impl Scim {
                 Err(Trouble::Taken(_) | Trouble::Fault(_)) if tries < TRIES => {
                     self.run().groups = None;
                     tokio::time::sleep(crate::http::backoff(tries)).await;
+                }
+                // The next one waits by itself until its time has come.
+                Err(Trouble::Later(_)) if moments < MOMENTS => {
+                    (tries, moments) = (tries - 1, moments + 1);
+                    self.run().groups = None;
                 }
                 Err(Trouble::Fault(text)) => return Err(self.client.weigh(text).await.into()),
                 Err(trouble) => return Err(trouble.into()),

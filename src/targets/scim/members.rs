@@ -23,6 +23,9 @@ const MOST_REFUSED: usize = 5;
 /// Asks for members where they are not shown unasked.
 const WITH_MEMBERS: [(&str, &str); 1] = [("includeMembers", "true")];
 
+/// By portal, source and number of the group: the steps whose accounts leave it, and who they are.
+type Leaving<'a> = BTreeMap<(&'a str, String, u32), Vec<(usize, String)>>;
+
 /// What became of a list of members.
 #[derive(Default)]
 struct Refused {
@@ -150,7 +153,7 @@ impl Scim {
     /// Takes those who are about to be removed out of their groups; gives the steps that must
     /// not go on because that failed.
     pub(super) async fn leave_groups(&self, steps: &[Step<'_>]) -> Vec<(usize, Fail)> {
-        let mut leaving: BTreeMap<(&str, String, u32), Vec<(usize, String)>> = BTreeMap::new();
+        let mut leaving: Leaving<'_> = BTreeMap::new();
         let mut failed = Vec::new();
         for (place, step) in steps.iter().enumerate() {
             let action = step.action;

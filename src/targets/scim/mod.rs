@@ -39,7 +39,7 @@ use memory::{Learnt, Run};
 pub use profile::Profile;
 
 use super::{Finding, Found, Held, Step, Target, TargetError};
-use crate::config::{OnRemove, RoleAs};
+use crate::config::RoleAs;
 use crate::plan::{Op, SubjectKind};
 use crate::rules::lifecycle::Device;
 use crate::rules::{MatchOn, Portal};
@@ -286,11 +286,10 @@ impl Scim {
                 .collect();
         }
         let mut results: Vec<Option<Result<(), Fail>>> = steps.iter().map(|_| None).collect();
-        if self.profile.on_remove != OnRemove::Delete {
-            // Some providers refuse to touch the memberships of who is not active.
-            for (place, fail) in self.leave_groups(steps).await {
-                results[place] = Some(Err(fail));
-            }
+        // Some providers refuse to touch the memberships of who is not active, and some keep those
+        // of who is deleted.
+        for (place, fail) in self.leave_groups(steps).await {
+            results[place] = Some(Err(fail));
         }
         let mut jobs: Vec<Job<'_>> = Vec::new();
         let mut by_subject: BTreeMap<_, usize> = BTreeMap::new();

@@ -64,7 +64,7 @@ impl Scim {
                 };
                 let made = match self.client.send(ask).await {
                     Ok(made) => made.as_ref().and_then(wire::id_of),
-                    Err(Trouble::Fault(_) | Trouble::Taken(_)) => {
+                    Err(Trouble::Fault(_) | Trouble::Later(_) | Trouble::Taken(_)) => {
                         let found = self.groups_by(MatchGroup::DisplayName, &name).await?;
                         let found = found.into_iter().find(|group| group.display_name == name);
                         found.map(|group| group.id)

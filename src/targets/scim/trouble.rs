@@ -24,6 +24,8 @@ pub enum Trouble {
     },
     /// The answer did not come, or was a fault. It may have been done all the same.
     Fault(String),
+    /// It is to be asked again in a moment, after a look whether it was done all the same.
+    Later(String),
     /// Nothing can be told to the provider now.
     Away(String),
 }
@@ -111,7 +113,7 @@ fn is(scim_type: &Option<String>, word: &str) -> bool {
 impl From<Trouble> for TargetError {
     fn from(trouble: Trouble) -> TargetError {
         match trouble {
-            Trouble::Away(text) => TargetError::Away(text),
+            Trouble::Away(text) | Trouble::Later(text) => TargetError::Away(text),
             Trouble::Gone => TargetError::Refused("it is not there any more".to_owned()),
             Trouble::Taken(text)
             | Trouble::Unsupported(text)

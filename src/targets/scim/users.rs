@@ -256,16 +256,13 @@ impl Scim {
         let Some(mut found) = found else {
             return self.create(action, &after).await.map(drop);
         };
-        {
-            // Whose account it was may have been removed a moment ago.
-            let run = self.run();
-            if run.deleted.contains(&found.id) {
-                drop(run);
-                return self.create(action, &after).await.map(drop);
-            }
-            if run.disabled.contains(&found.id) {
-                found.account.active = false;
-            }
+        // Whose account it was may have been removed a moment ago.
+        let deleted = self.run().deleted.contains(&found.id);
+        if deleted {
+            return self.create(action, &after).await.map(drop);
+        }
+        if self.run().disabled.contains(&found.id) {
+            found.account.active = false;
         }
         let update = Update {
             before: &found.account,
