@@ -13,6 +13,7 @@ pub mod events;
 pub mod explain;
 pub mod group;
 pub mod groups;
+pub mod held;
 pub mod person;
 pub mod portal;
 pub mod runs;

@@ -115,7 +115,7 @@ fn local(
     ))
 }
 
-fn out(
+pub(super) fn out(
     key: String,
     account: Account,
     groups: Vec<String>,

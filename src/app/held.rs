@@ -13,6 +13,7 @@ use crate::sources::Finding;
 use crate::store::{EngineError, Store, Way};
 use crate::sync::drift::{Report, Then};
 use crate::sync::{History, Intent, Order, Progress, Run, RunError, Sync};
+use crate::targets::Held;
 
 /// A store that is open, and the daemon through which it is, if there is one.
 pub struct Opened {
@@ -126,6 +127,22 @@ impl App {
         };
         let outboxes = sync.targets.values().filter_map(|target| target.outbox());
         super::targets::drain(outboxes.collect()).await
+    }
+
+    /// What a portal's target holds.
+    pub async fn held(&self, portal: &str) -> anyhow::Result<Vec<Held>> {
+        let portal = portal.to_owned();
+        let held = match self {
+            App::Own(sync) => {
+                let sync = sync.clone();
+                tokio::task::spawn_blocking(move || Ok(sync.held(&portal)?)).await
+            }
+            App::Daemon { daemon, .. } => {
+                let daemon = daemon.clone();
+                tokio::task::spawn_blocking(move || Ok(daemon.held(portal)?)).await
+            }
+        };
+        held.map_err(RunError::Worker)?
     }
 
     /// Looks for drift in portals, and mends it if it is to be.

@@ -249,7 +249,7 @@ async fn dispatch(command: Command, loaded: &Loaded, files: Vec<PathBuf>) -> any
         Command::Explain(args) => explain::run(args, loaded),
         Command::Status(args) => status::run(args, loaded),
         Command::Runs(args) => runs::run(args, loaded),
-        Command::Export(args) => export::run(args, loaded),
+        Command::Export(args) => export::run(args, loaded).await,
         Command::Device(args) => device::run(args, loaded),
         Command::Policy(args) => policy::run(args, loaded),
         Command::Token(args) => token::run(args, loaded),

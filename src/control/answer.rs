@@ -74,6 +74,10 @@ impl Host {
                 let report = sync.drift(&portals, then, clock::now());
                 frames::write(stream, &report.map_err(|error| chain(&error)))
             }
+            Purpose::Held { portal } => {
+                let held = self.conductor.sync().held(&portal);
+                frames::write(stream, &held.map_err(|error| chain(&error)))
+            }
             Purpose::Discard { run } => {
                 let sync = self.conductor.sync();
                 let discarded = approval::discard(&sync, &run, Way::Command, clock::now());

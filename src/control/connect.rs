@@ -18,6 +18,7 @@ use crate::sources::Finding;
 use crate::store::RemoteEngine;
 use crate::sync::drift::{Report, Then};
 use crate::sync::{Intent, Progress, Run};
+use crate::targets::Held;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
@@ -119,6 +120,12 @@ impl Daemon {
     pub fn drift(&self, portals: Vec<String>, then: Then) -> Result<Report, DaemonError> {
         let report: Result<Report, Vec<String>> = self.ask(Purpose::Drift { portals, then })?;
         report.map_err(told)
+    }
+
+    /// What a portal's target holds, asked by the daemon. This blocks as long as that takes.
+    pub fn held(&self, portal: String) -> Result<Vec<Held>, DaemonError> {
+        let held: Result<Vec<Held>, Vec<String>> = self.ask(Purpose::Held { portal })?;
+        held.map_err(told)
     }
 
     /// Has it do one run, under the settings it has. This blocks until the run ends.

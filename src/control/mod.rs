@@ -69,6 +69,8 @@ enum Purpose {
     ScimLog { source: String, most: usize },
     /// Every source's connection, tested with the daemon's own credentials.
     Check,
+    /// What a portal's target holds.
+    Held { portal: String },
     /// A held run is to be discarded.
     Discard { run: String },
     /// A device or policy of an MDM portal is to be changed.

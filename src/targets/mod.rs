@@ -13,6 +13,8 @@ pub mod scim;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 pub use crate::finding::Finding;
 use crate::plan::{Account, Action};
 use crate::rules::Portal;
@@ -37,7 +39,7 @@ pub struct Found {
 }
 
 /// One thing that a target holds, as it is read back.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Held {
     Account {
         /// The key of the link it belongs to; else the match key it would be found under.

@@ -723,3 +723,23 @@ fn a_plan_says_what_is_adopted_and_sends_nothing() {
     assert!((50..120).contains(&looked), "{looked} look-ups");
     app.agrees(&world);
 }
+
+#[test]
+fn what_a_provider_holds_can_be_exported() {
+    let app = App::new("generic");
+    let world = app.world();
+    world.sync(&[]);
+    for what in ["accounts", "groups"] {
+        let linked = ["export", what, "--portal", "app"];
+        let there = world.json(&[&linked[..], &["--from-target"]].concat());
+        let linked = world.json(&linked);
+        let shown = |rows: &Value| -> Vec<[Value; 5]> {
+            let rows = list(rows).iter();
+            let names = ["key", "displayName", "email", "groups", "members"];
+            rows.map(|row| names.map(|name| row[name].clone()))
+                .collect()
+        };
+        assert!(!list(&there).is_empty());
+        assert_eq!(shown(&there), shown(&linked), "{what}");
+    }
+}

@@ -7,9 +7,9 @@ use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 
-use crate::answers::portal;
+use crate::answers::{held, portal};
 use crate::app;
-use crate::config::Loaded;
+use crate::config::{Loaded, TargetKind};
 
 use super::sync::{known_portal, known_source};
 use super::{Exit, Output, Usage, device, table};
@@ -47,7 +47,7 @@ enum What {
     Devices,
 }
 
-pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
+pub async fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
     match (args.what, &args.source, &args.portal) {
         (What::Users | What::Groups, Some(source), None) => {
             known_source(loaded, source)?;
@@ -63,6 +63,9 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
         }
         (What::Accounts | What::Groups | What::Devices, None, Some(portal)) => {
             known_portal(loaded, portal)?;
+            if args.from_target && args.what != What::Devices && !is_local(loaded, portal) {
+                return elsewhere(&args, loaded, portal).await;
+            }
             let store = app::open_store(loaded)?.store;
             match args.what {
                 What::Devices => device::print(&device::mdm(loaded, &store, portal)?, args.format)?,
@@ -82,6 +85,30 @@ pub fn run(args: Args, loaded: &Loaded) -> anyhow::Result<Exit> {
             return Err(Usage("export groups needs --source or --portal".into()).into());
         }
         _ => return Err(Usage("export accounts and devices need --portal".into()).into()),
+    }
+    Ok(Exit::Done)
+}
+
+fn is_local(loaded: &Loaded, portal: &str) -> bool {
+    let portal = &loaded.settings.portals[portal];
+    matches!(
+        loaded.settings.targets[&portal.target].kind,
+        TargetKind::Local
+    )
+}
+
+/// What a target that is not rosterd's own store says it holds.
+async fn elsewhere(args: &Args, loaded: &Loaded, portal: &str) -> anyhow::Result<Exit> {
+    let app = app::open(loaded)?;
+    let found = app.held(portal).await?;
+    if args.what == What::Accounts {
+        let rows = held::accounts(app.store(), portal, found)?;
+        let rows = rows.into_iter().map(Ok::<_, anyhow::Error>);
+        print(args.format, ACCOUNT_COLUMNS, rows)?;
+    } else {
+        let rows = held::groups(found);
+        let rows = rows.into_iter().map(Ok::<_, anyhow::Error>);
+        print(args.format, PORTAL_GROUP_COLUMNS, rows)?;
     }
     Ok(Exit::Done)
 }

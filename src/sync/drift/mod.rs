@@ -21,7 +21,7 @@ use super::run::Sync;
 use crate::directory::Value;
 use crate::plan::{Entry, Mode};
 use crate::rules::Portal;
-use crate::targets::TargetError;
+use crate::targets::{Held, TargetError};
 
 /// What was found, by portal, and what came of mending it.
 #[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
@@ -119,6 +119,23 @@ impl Report {
 }
 
 impl Sync {
+    /// Everything that the target of a portal holds of it.
+    pub fn held(&self, portal: &str) -> Result<Vec<Held>, RunError> {
+        let rules = self.portals.iter().find(|rules| rules.name == portal);
+        let rules = rules.ok_or_else(|| {
+            RunError::Asked(format!("there is no portal '{portal}' in the settings"))
+        })?;
+        let target = &self.targets[&rules.target];
+        target.begin();
+        let mut held = Vec::new();
+        let mut take = |one| {
+            held.push(one);
+            Ok(())
+        };
+        target.read_back(portal, &mut take)?;
+        Ok(held)
+    }
+
     /// Reads the portals' targets, and mends what differs if it is to be. No portal named: all.
     ///
     /// This waits for a run that is deciding or applying, and blocks as long as the targets take.
