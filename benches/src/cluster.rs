@@ -105,10 +105,13 @@ fn programs() -> anyhow::Result<PathBuf> {
     if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
         places.extend(versions.flatten().map(|version| version.path().join("bin")));
     }
-    let found = places
+    // What is on the PATH may be a link; its neighbours are where it leads to.
+    let initdb = places
         .into_iter()
-        .find(|place| place.join("initdb").exists());
-    found.context("PostgreSQL is needed: tests/setup-postgres.sh installs it")
+        .find_map(|place| place.join("initdb").canonicalize().ok())
+        .context("PostgreSQL is needed: tests/setup-postgres.sh installs it")?;
+    let bin = initdb.parent().context("a program is in a folder")?;
+    Ok(bin.to_owned())
 }
 
 /// Its server refuses to run as root: there it runs as somebody else.
