@@ -11,6 +11,7 @@
 #   tests/bench.sh idle             what the daemon costs while nothing happens
 #   tests/bench.sh scim                 the SCIM endpoint, 10,000 users
 #   tests/bench.sh scim --users 1000000 --fill
+#   tests/bench.sh postgres            the first load of a database
 #
 # docs/BENCHMARKS.md says what the rows mean.
 
@@ -20,7 +21,7 @@ cd "$(dirname "$0")/.."
 cargo build --quiet --release --locked --workspace
 bench="${CARGO_TARGET_DIR:-target}/release/rosterd-bench"
 case "${1:-}" in
-  latency | idle | scim) exec "$bench" "$@" ;;
+  latency | idle | scim | postgres) exec "$bench" "$@" ;;
 esac
 "$bench" run "$@"
 # Without a choice of tenants, the SCIM endpoint and the daemon as well.
