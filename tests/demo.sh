@@ -215,7 +215,6 @@ heading "What does the daemon do next?"
 rosterd 0 status
 
 say '' "That is all. The daemon goes on by itself from here, by the sources' schedules." \
-    "README.md says what is missing." \
     '' "The report for a browser stays at  $report" \
     "The console is at                  $console/" \
     "Its admin token is                 $(cat "$place/admin.token")"

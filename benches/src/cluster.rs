@@ -1,12 +1,16 @@
 //! A PostgreSQL to measure with: a cluster in a directory of its own, on a socket. It ends with
 //! this value. Nothing of it is tuned but where it listens, and that it may sort and log a load.
 
+#[path = "../../tests/outside/cluster/programs.rs"]
+mod programs;
+
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use programs::{as_server, programs, server_user};
 
 pub struct Cluster {
     bin: PathBuf,
@@ -16,11 +20,11 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn start(work: &Path) -> anyhow::Result<Cluster> {
-        let bin = programs()?;
+        let bin =
+            programs().context("PostgreSQL is needed: tests/setup-postgres.sh installs it")?;
         let home = work.join("postgres");
         std::fs::create_dir_all(&home)?;
-        let user = server_user();
-        if let Some((uid, gid)) = user {
+        if let Some((uid, gid)) = server_user() {
             chown(&home, Some(uid), Some(gid))?;
             // The way there has to be open to it too.
             use std::os::unix::fs::PermissionsExt;
@@ -28,7 +32,7 @@ impl Cluster {
         }
         let data = home.join("data");
         if !data.exists() {
-            let made = as_server(user, &bin.join("initdb"))
+            let made = as_server(&bin.join("initdb"))
                 .arg("-D")
                 .arg(&data)
                 .args(["-U", "postgres", "-E", "UTF8", "--locale=C", "-A", "trust"])
@@ -39,7 +43,7 @@ impl Cluster {
                 String::from_utf8_lossy(&made.stderr)
             );
         }
-        let server = as_server(user, &bin.join("postgres"))
+        let server = as_server(&bin.join("postgres"))
             .arg("-D")
             .arg(&data)
             .arg("-k")
@@ -96,45 +100,4 @@ impl Drop for Cluster {
         Command::new("kill").args(["-QUIT", &pid]).status().ok();
         self.server.wait().ok();
     }
-}
-
-/// PostgreSQL's programs: Debian keeps them apart by version.
-fn programs() -> anyhow::Result<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
-        places.extend(versions.flatten().map(|version| version.path().join("bin")));
-    }
-    // What is on the PATH may be a link; its neighbours are where it leads to.
-    let initdb = places
-        .into_iter()
-        .find_map(|place| place.join("initdb").canonicalize().ok())
-        .context("PostgreSQL is needed: tests/setup-postgres.sh installs it")?;
-    let bin = initdb.parent().context("a program is in a folder")?;
-    Ok(bin.to_owned())
-}
-
-/// Its server refuses to run as root: there it runs as somebody else.
-fn as_server(user: Option<(u32, u32)>, program: &Path) -> Command {
-    let Some((uid, gid)) = user else {
-        return Command::new(program);
-    };
-    let mut command = Command::new("setpriv");
-    command
-        .arg(format!("--reuid={uid}"))
-        .arg(format!("--regid={gid}"));
-    command.arg("--clear-groups").arg(program);
-    command
-}
-
-fn server_user() -> Option<(u32, u32)> {
-    let id = |arguments: &[&str]| -> Option<u32> {
-        let output = Command::new("id").args(arguments).output().ok()?;
-        String::from_utf8(output.stdout).ok()?.trim().parse().ok()
-    };
-    if id(&["-u"]) != Some(0) {
-        return None;
-    }
-    let of = |name: &str| Some((id(&["-u", name])?, id(&["-g", name])?));
-    of("postgres").or_else(|| of("nobody"))
 }

@@ -62,6 +62,24 @@ pub enum OnDeactivate {
     RemoveUserAndDevices,
 }
 
+impl OnDeactivate {
+    /// The rule's word in the settings, if it is about devices and so needs a target that has
+    /// some.
+    pub fn about_devices(&self) -> Option<&'static str> {
+        use crate::config::OnDeactivate as Word;
+        let word = match self {
+            OnDeactivate::UnassignDevices => Word::UnassignDevices,
+            OnDeactivate::ChangePolicy(_) => Word::ChangePolicy,
+            OnDeactivate::RemoveUserAndDevices => Word::RemoveUserAndDevices,
+            OnDeactivate::Nothing
+            | OnDeactivate::Remove
+            | OnDeactivate::Disable
+            | OnDeactivate::RemoveUser => return None,
+        };
+        Some(word.as_str())
+    }
+}
+
 /// Every kind of match key.
 pub const MATCH_KINDS: [MatchOn; 3] = [MatchOn::Email, MatchOn::UserName, MatchOn::ExternalId];
 

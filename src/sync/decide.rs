@@ -291,10 +291,11 @@ impl<'a> Deciding<'a> {
         taken: Option<&Link>,
     ) -> Result<(), RunError> {
         let rules = &self.portals[portal];
-        let target = &self.targets[&rules.target];
         let source = &self.view.sources[stand.who.source].rules;
         let found = match (&stand.link, taken, ruling, &stand.key) {
-            (None, None, Ruling::Owner, Some(key)) => target.find(&rules.name, key),
+            (None, None, Ruling::Owner, Some(key)) => {
+                self.asked(portal, |target| target.find(&rules.name, key))
+            }
             _ => Ok(None),
         };
         let (found, unknown) = match found {
@@ -305,22 +306,22 @@ impl<'a> Deciding<'a> {
         let absent = !stand.presence.is_present();
         let devices = match &stand.link {
             Some(link) if absent && rules.kind == crate::rules::PortalKind::Mdm => {
-                let all = match self.devices.entry(portal) {
-                    std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                    std::collections::hash_map::Entry::Vacant(place) => {
-                        match target.devices(&rules.name) {
-                            Ok(devices) => place.insert(devices),
-                            Err(error) => {
-                                // Without its devices an account is left as it is, and looked
-                                // at again.
-                                self.is_away(&rules.target, error)?;
-                                let subject = self.subject(stand);
-                                self.mark(&subject, true);
-                                return Ok(());
-                            }
+                if !self.devices.contains_key(&portal) {
+                    match self.asked(portal, |target| target.devices(&rules.name)) {
+                        Ok(devices) => {
+                            self.devices.insert(portal, devices);
+                        }
+                        Err(error) => {
+                            // Without its devices an account is left as it is, and looked at
+                            // again.
+                            self.is_away(&rules.target, error)?;
+                            let subject = self.subject(stand);
+                            self.mark(&subject, true);
+                            return Ok(());
                         }
                     }
-                };
+                }
+                let all = &self.devices[&portal];
                 all.get(&link.key).cloned().unwrap_or_default()
             }
             _ => Vec::new(),
@@ -368,6 +369,20 @@ impl<'a> Deciding<'a> {
         }
         self.note_admins(portal, stand, &decision);
         self.keep(portal, &subject, decision)
+    }
+
+    /// What a portal's target answers. Once it was away it is not asked again: each question may
+    /// take as long as the first.
+    fn asked<T>(
+        &self,
+        portal: usize,
+        ask: impl FnOnce(&dyn Target) -> Result<T, TargetError>,
+    ) -> Result<T, TargetError> {
+        let name = &self.portals[portal].target;
+        match self.out.away.get(name) {
+            Some(reason) => Err(TargetError::Away(reason.clone())),
+            None => ask(&*self.targets[name]),
+        }
     }
 
     /// Notes that a target is away; any other error of it ends the run.

@@ -17,7 +17,6 @@ use super::order::{Intent, Order, Step};
 use super::population::Populations;
 use super::push::Inbox;
 use super::remember::{self, remember};
-use super::targets;
 use super::touched;
 use super::view::View;
 use crate::audit::AuditLog;
@@ -29,7 +28,7 @@ use crate::sources::{Ask, Finding, Source};
 use crate::store::Store;
 use crate::store::directory as rows_of;
 use crate::store::portals::put_link;
-use crate::store::rows::{Quarantined, TargetState};
+use crate::store::rows::Quarantined;
 use crate::store::runs::HELD_NOTE;
 use crate::targets::Target;
 
@@ -183,24 +182,6 @@ impl Sync {
             }
         }
         findings
-    }
-
-    /// What the targets cannot do of what the rules ask. Nothing is run before it is mended.
-    fn cannot(&self) -> Result<(), RunError> {
-        let missing: Vec<String> = self
-            .portals
-            .iter()
-            .flat_map(|portal| {
-                let texts = self.targets[&portal.target].cannot(portal);
-                texts
-                    .into_iter()
-                    .map(|text| format!("portal '{}': {text}", portal.name))
-            })
-            .collect();
-        match missing.is_empty() {
-            true => Ok(()),
-            false => Err(RunError::Asked(missing.join("; "))),
-        }
     }
 
     /// The kinds of match key in use.
@@ -466,40 +447,6 @@ impl Sync {
         Ok(self.store.transact(ops)?)
     }
 
-    /// Notes which targets were away, and which were not.
-    pub(super) fn note_standings(
-        &self,
-        unasked: &BTreeMap<String, String>,
-        away: &BTreeMap<String, String>,
-        plan: &Plan,
-        now: Timestamp,
-    ) -> Result<(), RunError> {
-        let mut ops = Vec::new();
-        for name in self.targets.keys() {
-            let before = self.store.target_state(name)?;
-            let reason = away.get(name).or_else(|| unasked.get(name));
-            let told = self.portals.iter().any(|portal| {
-                portal.target == *name && plan.head.summary.contains_key(&portal.name)
-            });
-            let after = match reason {
-                Some(reason) => TargetState {
-                    away_since: before.away_since.or(Some(now)),
-                    last_error: Some(reason.clone()),
-                    ..before.clone()
-                },
-                None if told => TargetState {
-                    last_told: Some(now),
-                    ..TargetState::default()
-                },
-                None => continue,
-            };
-            if after != before {
-                ops.push(rows_of::put_target_state(name, &after));
-            }
-        }
-        Ok(self.store.write(ops)?)
-    }
-
     fn apply(
         &self,
         plan: &mut Plan,
@@ -507,16 +454,7 @@ impl Sync {
         order: &Order,
         populations: &mut Populations<'_>,
     ) -> Result<(), RunError> {
-        let outcome = targets::apply(
-            &self.store,
-            &self.portals,
-            &self.targets,
-            order,
-            populations,
-            plan,
-        )?;
-        self.note_standings(&decided.away, &outcome.away, plan, order.now)?;
-        let applied = outcome.applied;
+        let applied = self.tell(plan, order, populations, &decided.away)?;
         if applied.stopped {
             // Every mark stays, as after a crash: the next run decides again what is left.
             plan.head.status = Status::PartlyApplied;

@@ -48,10 +48,6 @@ impl Target for Local {
         Ok(devices)
     }
 
-    fn has_policy(&self, portal: &str, policy: &str) -> Result<bool, TargetError> {
-        Ok(self.store.policies(portal)?.contains(policy))
-    }
-
     fn creates_with_groups(&self) -> bool {
         true
     }

@@ -73,11 +73,11 @@ pub trait Target: Send + Sync {
     /// The account that stands under a key.
     fn find(&self, portal: &str, key: &str) -> Result<Option<Found>, TargetError>;
 
-    /// The assigned devices of a portal, by the account's key.
-    fn devices(&self, portal: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError>;
-
-    /// Whether this target knows a policy of that name.
-    fn has_policy(&self, portal: &str, policy: &str) -> Result<bool, TargetError>;
+    /// The assigned devices of a portal, by the account's key. Most kinds have none.
+    fn devices(&self, portal: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError> {
+        let _ = portal;
+        Ok(BTreeMap::new())
+    }
 
     /// Whether a new account can be made with its memberships in one go.
     fn creates_with_groups(&self) -> bool {
@@ -103,16 +103,10 @@ pub trait Target: Send + Sync {
         false
     }
 
-    /// Whether an attribute of an account is kept as it is given, and so can be compared.
-    fn keeps(&self, attribute: &str) -> bool {
-        let _ = attribute;
+    /// Whether an attribute of a portal's accounts is kept as it is given, and so can be compared.
+    fn keeps(&self, portal: &str, attribute: &str) -> bool {
+        let _ = (portal, attribute);
         true
-    }
-
-    /// The same, of the accounts of one portal, where a target keeps more in some than in others.
-    fn keeps_in(&self, portal: &str, attribute: &str) -> bool {
-        let _ = portal;
-        self.keeps(attribute)
     }
 
     /// Hands over, one by one, what the target holds of a portal.

@@ -1,7 +1,8 @@
 //! A PostgreSQL of one test: a cluster in a temporary directory, on a socket and a free port.
 
+mod programs;
+
 use std::future::poll_fn;
-use std::io::Read;
 use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_postgres::{AsyncMessage, Client, NoTls};
 
 use crate::service::eventually;
+use programs::{as_server, programs, server_user};
 
 /// The role that rosterd signs in as, and what it has for a password.
 const ROLE: &str = "rosterd";
@@ -35,7 +37,7 @@ impl Cluster {
 
     /// The same with further lines of `postgresql.conf`. `HOME` stands for its directory.
     pub fn start_with(lines: &str) -> Cluster {
-        let bin = programs();
+        let bin = programs().expect("PostgreSQL is needed: tests/setup-postgres.sh installs it");
         let home = tempfile::tempdir().expect("a temporary directory");
         belongs_to_server(home.path());
         let made = as_server(&bin.join("initdb"))
@@ -243,61 +245,10 @@ fn serve(bin: &Path, home: &Path) -> Child {
         .expect("postgres starts")
 }
 
-/// PostgreSQL's programs: Debian keeps them apart by version.
-fn programs() -> PathBuf {
-    let on_path = std::env::var_os("PATH").unwrap_or_default();
-    let mut places: Vec<PathBuf> = std::env::split_paths(&on_path).collect();
-    if let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") {
-        places.extend(versions.flatten().map(|version| version.path().join("bin")));
-    }
-    // What is on the PATH may be a link; its neighbours are where it leads to.
-    let found = places
-        .into_iter()
-        .find_map(|place| place.join("initdb").canonicalize().ok());
-    let initdb = found.expect("PostgreSQL is needed: tests/setup-postgres.sh installs it");
-    initdb
-        .parent()
-        .expect("a program is in a folder")
-        .to_owned()
-}
-
-/// Its server refuses to run as root: there it runs as somebody else.
-fn as_server(program: &Path) -> Command {
-    match server_user() {
-        None => Command::new(program),
-        Some((uid, gid)) => {
-            let mut command = Command::new("setpriv");
-            command
-                .arg(format!("--reuid={uid}"))
-                .arg(format!("--regid={gid}"));
-            command.arg("--clear-groups").arg(program);
-            command
-        }
-    }
-}
-
 pub fn belongs_to_server(path: &Path) {
     if let Some((uid, gid)) = server_user() {
         chown(path, Some(uid), Some(gid)).expect("root may give files away");
     }
-}
-
-/// Who the server runs as, if not as we do.
-fn server_user() -> Option<(u32, u32)> {
-    let id = |arguments: &[&str]| -> Option<u32> {
-        let output = Command::new("id")
-            .args(arguments)
-            .output()
-            .expect("id runs");
-        let mut text = String::new();
-        output.stdout.as_slice().read_to_string(&mut text).ok()?;
-        text.trim().parse().ok()
-    };
-    if id(&["-u"]) != Some(0) {
-        return None;
-    }
-    let of = |name: &str| Some((id(&["-u", name])?, id(&["-g", name])?));
-    of("postgres").or_else(|| of("nobody"))
 }
 
 fn free_port() -> u16 {

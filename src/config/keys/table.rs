@@ -87,7 +87,7 @@ keys! {
     "targets.NAME.profile" [scim] Word(ProfileWord::WORDS) = "generic", "The habits of a known SCIM service provider.";
     "targets.NAME.base_url" [scim applivery] ServiceUrl = required, "URL of the service.";
     "targets.NAME.token" [scim applivery] Secret = required, "Bearer token of the service.";
-    "targets.NAME.concurrency" [scim events applivery] Count = 8, "Most requests under way at once.";
+    "targets.NAME.concurrency" [scim events applivery] Count = 8, "Most requests under way at once; a profile of `scim` may have fewer.";
     "targets.NAME.timeout" [scim postgres] Duration = "30s", "How long one request, or one transaction, may take.";
     "targets.NAME.ca_file" [scim events postgres] Path = optional, "Certificate authorities (PEM) to trust beside the public ones; for `postgres` in their place.";
     "targets.NAME.content_type" [scim] Word(ContentType::WORDS) = optional, "What requests say their body is.";

@@ -58,10 +58,6 @@ impl Target for Down {
         Ok(BTreeMap::new())
     }
 
-    fn has_policy(&self, _: &str, _: &str) -> Result<bool, TargetError> {
-        Ok(true)
-    }
-
     fn execute(&self, steps: &[Step<'_>]) -> Vec<Result<(), TargetError>> {
         let down = |_| Err(TargetError::Refused("it is down".to_owned()));
         steps.iter().map(down).collect()

@@ -77,7 +77,7 @@ pub fn compare(
     let mapped: BTreeSet<&str> = portal.mapping.attributes().collect();
     let matters = |attribute: &str| {
         let ours = attribute != "role" || portal.role_updates == RoleUpdates::Continuous;
-        ours && target.keeps_in(&portal.name, attribute)
+        ours && target.keeps(&portal.name, attribute)
     };
     let mut take = |held: Held| -> Result<(), TargetError> {
         match held {

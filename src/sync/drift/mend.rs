@@ -11,10 +11,10 @@ use crate::plan::{
 };
 use crate::rules::{OnCreate, Portal};
 use crate::store::Store;
+use crate::sync::RunError;
 use crate::sync::order::{Intent, Order};
 use crate::sync::population::Populations;
 use crate::sync::run::Sync;
-use crate::sync::{RunError, targets};
 
 /// Who has something to come anyway: (kind, source, id).
 type Marked = BTreeSet<(u8, String, String)>;
@@ -248,13 +248,11 @@ impl Sync {
         }
         self.store.write(populations.forget())?;
         self.store.flush()?;
-        let (portals, all) = (&self.portals, &self.targets);
-        let outcome = targets::apply(&self.store, portals, all, &order, &mut populations, &plan)?;
-        self.note_standings(&BTreeMap::new(), &outcome.away, &plan, now)?;
-        if !outcome.applied.exceptions.is_empty() {
+        let applied = self.tell(&plan, &order, &mut populations, &BTreeMap::new())?;
+        if !applied.exceptions.is_empty() {
             plan.head.status = Status::PartlyApplied;
         }
-        plan.set_outcomes(outcome.applied.exceptions);
+        plan.set_outcomes(applied.exceptions);
         self.store.write(populations.keep())?;
         self.store.flush()?;
         self.keep(&plan, &order)?;

@@ -1,13 +1,16 @@
 //! Several targets in one run: what goes to one does not hang on another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
+use std::time::Instant;
 
 use super::world::{World, lines, user};
-use crate::plan::{OutcomeStatus, Status};
+use crate::plan::{Outcome, OutcomeStatus, Status};
 use crate::rules::lifecycle::Device;
-use crate::sync::Intent;
+use crate::sync::apply::{Applying, Limits};
+use crate::sync::population::Populations;
+use crate::sync::{Intent, Stop};
 use crate::targets::local::Local;
 use crate::targets::{Finding, Found, Step, Target, TargetError};
 
@@ -32,6 +35,8 @@ struct Far {
     cut: AtomicBool,
     /// Batches it was handed.
     told: AtomicUsize,
+    /// Accounts it was asked for.
+    asked: AtomicUsize,
     /// Where it waits, once, for somebody else.
     meets: Mutex<Option<Arc<Barrier>>>,
 }
@@ -51,6 +56,7 @@ impl Target for Far {
     }
 
     fn find(&self, portal: &str, key: &str) -> Result<Option<Found>, TargetError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
         self.line(())?;
         self.local.find(portal, key)
     }
@@ -58,10 +64,6 @@ impl Target for Far {
     fn devices(&self, portal: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError> {
         self.line(())?;
         self.local.devices(portal)
-    }
-
-    fn has_policy(&self, _: &str, _: &str) -> Result<bool, TargetError> {
-        self.line(true)
     }
 
     fn batch(&self) -> usize {
@@ -93,6 +95,7 @@ fn world() -> (World, Arc<Far>) {
         local: Local::new(world.sync.store.clone()),
         cut: AtomicBool::new(false),
         told: AtomicUsize::new(0),
+        asked: AtomicUsize::new(0),
         meets: Mutex::default(),
     });
     let sync = Arc::get_mut(&mut world.sync).unwrap();
@@ -112,6 +115,7 @@ fn a_target_that_is_away_is_tried_once_a_run_and_catches_up_while_others_go_on()
             1,
             "the rest is not tried"
         );
+        assert_eq!(far.asked.swap(0, Ordering::SeqCst), 1, "nor asked for");
         for row in plan.actions_with_outcomes() {
             let (action, outcome) = row.unwrap();
             let outcome = outcome.unwrap();
@@ -174,12 +178,35 @@ fn targets_are_told_side_by_side() {
         local: Local::new(world.sync.store.clone()),
         cut: AtomicBool::new(false),
         told: AtomicUsize::new(0),
+        asked: AtomicUsize::new(0),
         meets: Mutex::new(Some(meeting)),
     };
     let sync = Arc::get_mut(&mut world.sync).unwrap();
     sync.targets.insert("local".to_owned(), Arc::new(near));
     world.settle();
     world.assert_target_agrees();
+}
+
+#[test]
+fn a_target_whose_turn_is_over_leaves_the_rest_to_the_next_run() {
+    let (world, far) = world();
+    let plan = world.preview();
+    let store = &world.sync.store;
+    let mut populations = Populations::read(store, &world.sync.portals).unwrap();
+    let limits = Limits {
+        stop: &Stop::default(),
+        until: Some(Instant::now()),
+    };
+    let portals = BTreeSet::from(["there".to_owned()]);
+    let applying = Applying::new(store, &*far, &portals, &mut populations, limits, &|_| {});
+    let applied = applying.run(&plan).unwrap();
+    assert_eq!(far.told.load(Ordering::SeqCst), 0);
+    assert_eq!(applied.exceptions.len(), 6);
+    let skipped = |outcome: &Outcome| outcome.status == OutcomeStatus::Skipped;
+    assert!(applied.exceptions.values().all(skipped));
+    // It was not tried, so it does not count as one attempt more.
+    assert!(applied.owed.len() == 6 && applied.owed.values().all(|owed| !owed.tried));
+    assert_eq!(world.settle().action_count(), 12);
 }
 
 #[test]
@@ -197,9 +224,6 @@ fn what_a_target_cannot_do_ends_a_run_before_it_begins() {
         }
         fn devices(&self, portal: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError> {
             self.0.devices(portal)
-        }
-        fn has_policy(&self, portal: &str, policy: &str) -> Result<bool, TargetError> {
-            self.0.has_policy(portal, policy)
         }
         fn execute(&self, steps: &[Step<'_>]) -> Vec<Result<(), TargetError>> {
             self.0.execute(steps)

@@ -292,7 +292,7 @@ impl Applivery {
                 "this is the owner of the organization, whom rosterd never removes".to_owned(),
             ));
         }
-        if place.kind != Kind::DeviceUser && !self.options.undocumented_calls {
+        if place.kind != Kind::DeviceUser && !self.options.settings.undocumented_calls {
             return Err(TargetError::Refused(format!(
                 "Applivery documents no call that removes this account; '{}.undocumented_calls' allows one that may work",
                 self.options.path

@@ -24,7 +24,7 @@ pub fn cannot(options: &Options, portal: &Portal) -> Vec<String> {
             portal.match_on.as_str()
         ));
     }
-    let documented = options.undocumented_calls;
+    let documented = options.settings.undocumented_calls;
     match &portal.on_deactivate {
         OnDeactivate::Remove if !documented => lines.push(format!(
             "on_deactivate = \"remove\": Applivery documents no call that removes an {}: set \"nothing\", or {path}.undocumented_calls = true for one that may work",
@@ -33,7 +33,7 @@ pub fn cannot(options: &Options, portal: &Portal) -> Vec<String> {
                 _ => "account of the dashboard",
             }
         )),
-        OnDeactivate::RemoveUserAndDevices if !options.remove_devices_allowed => {
+        OnDeactivate::RemoveUserAndDevices if !options.settings.remove_devices_allowed => {
             lines.push(format!(
                 "on_deactivate = \"remove_user_and_devices\" takes devices out for good: allow it with {path}.remove_devices_allowed = true"
             ));
@@ -60,7 +60,7 @@ pub fn cannot(options: &Options, portal: &Portal) -> Vec<String> {
 /// Tests what the portals need: each list can be read, each policy is there.
 pub async fn findings(target: &Applivery) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let organization = &target.options.organization;
+    let organization = &target.options.settings.organization;
     let mut kinds: Vec<(Kind, Vec<(&str, &Place)>)> = Vec::new();
     for (name, place) in &target.portals {
         match kinds.iter_mut().find(|(kind, _)| *kind == place.kind) {
@@ -124,7 +124,7 @@ async fn devices(target: &Applivery, findings: &mut Vec<Finding>) {
         findings.push(match probed {
             // An organization need not manage every platform.
             Err(Failure::Gone(_)) => Finding::ok(format!("{what} is not there: it has none")),
-            probed => finding(&target.options.organization, &what, probed),
+            probed => finding(&target.options.settings.organization, &what, probed),
         });
     }
 }

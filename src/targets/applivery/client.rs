@@ -131,19 +131,19 @@ struct Page {
 impl Client {
     pub fn open(options: &Options) -> Result<Client, HttpError> {
         let http = Http::open(crate::http::Options {
-            concurrency: options.concurrency,
+            concurrency: options.settings.concurrency,
             pacing: Pacing::Steady {
-                per_second: options.rate_per_hour as f64 / 3600.0,
-                burst: options.rate_burst as f64,
+                per_second: options.settings.rate_per_hour as f64 / 3600.0,
+                burst: options.settings.rate_burst as f64,
             },
             ..Default::default()
         })?;
         Ok(Client {
             http,
-            base: options.base_url.clone(),
-            organization: options.organization.clone(),
+            base: options.settings.base_url.clone(),
+            organization: options.settings.organization.clone(),
             bearer: Bearer(options.token.clone()),
-            token_key: options.token_key.clone(),
+            token_key: options.settings.token.key.clone(),
         })
     }
 

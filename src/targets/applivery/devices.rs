@@ -32,7 +32,7 @@ impl Platform {
     fn user_field(self, options: &Options) -> &str {
         match self {
             Platform::Apple | Platform::Windows => "mdmUserId",
-            Platform::Android => &options.android.user_field,
+            Platform::Android => &options.settings.android.user_field,
         }
     }
 
@@ -40,7 +40,7 @@ impl Platform {
         match self {
             Platform::Apple => "policyId",
             Platform::Windows => "winPolicyId",
-            Platform::Android => &options.android.policy_field,
+            Platform::Android => &options.settings.android.policy_field,
         }
     }
 
@@ -179,7 +179,7 @@ impl Devices<'_> {
 
     /// Takes the user off a device.
     pub async fn unassign(&self, platform: Platform, id: &str) -> Result<(), Failure> {
-        let nobody = match self.options.unassign_value {
+        let nobody = match self.options.settings.unassign_value {
             UnassignValue::Null => Json::Null,
             UnassignValue::Empty => json!(""),
         };

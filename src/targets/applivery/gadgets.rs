@@ -84,7 +84,7 @@ impl Applivery {
                     )));
                 }
             },
-            Op::RemoveDevices if !self.options.remove_devices_allowed => {
+            Op::RemoveDevices if !self.options.settings.remove_devices_allowed => {
                 return Err(TargetError::Refused(format!(
                     "devices may not be removed: '{}.remove_devices_allowed' is not set",
                     self.options.path

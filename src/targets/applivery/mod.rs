@@ -206,10 +206,6 @@ impl Target for Applivery {
         self.runtime.block_on(self.devices_by_key(place))
     }
 
-    fn has_policy(&self, portal: &str, policy: &str) -> Result<bool, TargetError> {
-        Ok(self.place(portal)?.policy.as_deref() == Some(policy))
-    }
-
     fn creates_with_groups(&self) -> bool {
         true
     }
@@ -226,7 +222,7 @@ impl Target for Applivery {
         true
     }
 
-    fn keeps_in(&self, portal: &str, attribute: &str) -> bool {
+    fn keeps(&self, portal: &str, attribute: &str) -> bool {
         self.portals
             .get(portal)
             .is_some_and(|place| place.kind.keeps(attribute))
@@ -279,7 +275,7 @@ impl Applivery {
         } else {
             let mut under_way = stream::iter(lanes)
                 .map(|lane| self.lane(steps, lane))
-                .buffer_unordered(self.options.concurrency);
+                .buffer_unordered(self.options.settings.concurrency);
             while let Some(done) = under_way.next().await {
                 for (number, result) in done {
                     results[number] = Some(result);

@@ -29,10 +29,10 @@ impl Applivery {
         let mut account = link.account;
         account.apply(&action.changes);
         let email = account.email.as_deref().unwrap_or(&action.key);
-        if old.is_owner() || self.options.email_change == EmailChange::Conflict {
+        if old.is_owner() || self.options.settings.email_change == EmailChange::Conflict {
             return Err(self.address_is_fixed(&old.email, email));
         }
-        if place.kind != Kind::DeviceUser && !self.options.undocumented_calls {
+        if place.kind != Kind::DeviceUser && !self.options.settings.undocumented_calls {
             return Err(TargetError::Refused(format!(
                 "conflict: the account cannot be made anew under '{email}', as Applivery documents no call that removes the old one; '{}.undocumented_calls' allows one that may work",
                 self.options.path

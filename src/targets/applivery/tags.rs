@@ -131,7 +131,7 @@ impl Applivery {
                 let result = self.retag(&portal, &key, &retag).await;
                 (retag.wanted_by, result)
             })
-            .buffer_unordered(self.options.concurrency)
+            .buffer_unordered(self.options.settings.concurrency)
             .collect()
             .await
     }
@@ -169,7 +169,7 @@ impl Applivery {
         if tags == person.tags {
             return Ok(());
         }
-        if place.kind == Kind::Employee && !self.options.undocumented_calls {
+        if place.kind == Kind::Employee && !self.options.settings.undocumented_calls {
             return Err(TargetError::Refused(format!(
                 "Applivery documents no call that changes an employee's tags; '{}.undocumented_calls' allows one that may work",
                 self.options.path

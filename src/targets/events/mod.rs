@@ -17,7 +17,6 @@ mod sign;
 mod told;
 mod window;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
@@ -29,8 +28,7 @@ pub use schedule::Schedule;
 
 use super::{Finding, Found, Step, Target, TargetError};
 use crate::clock;
-use crate::rules::lifecycle::Device;
-use crate::rules::{OnDeactivate, Portal};
+use crate::rules::Portal;
 use told::Telling;
 
 pub struct Events {
@@ -64,19 +62,14 @@ impl Events {
 
 impl Target for Events {
     fn cannot(&self, portal: &Portal) -> Vec<String> {
-        let word = match &portal.on_deactivate {
-            OnDeactivate::UnassignDevices => "unassign_devices",
-            OnDeactivate::ChangePolicy(_) => "change_policy",
-            OnDeactivate::RemoveUserAndDevices => "remove_user_and_devices",
-            OnDeactivate::Nothing
-            | OnDeactivate::Remove
-            | OnDeactivate::Disable
-            | OnDeactivate::RemoveUser => return Vec::new(),
-        };
-        vec![format!(
-            "target '{}' is of kind events, which knows no devices: on_deactivate cannot be '{word}'",
-            portal.target
-        )]
+        let rule = portal.on_deactivate.about_devices();
+        let line = rule.map(|word| {
+            format!(
+                "target '{}' is of kind events, which knows no devices: on_deactivate cannot be '{word}'",
+                portal.target
+            )
+        });
+        line.into_iter().collect()
     }
 
     fn check(&self) -> Vec<Finding> {
@@ -96,14 +89,6 @@ impl Target for Events {
     /// Subscribers are told, not asked.
     fn find(&self, _portal: &str, _key: &str) -> Result<Option<Found>, TargetError> {
         Ok(None)
-    }
-
-    fn devices(&self, _portal: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError> {
-        Ok(BTreeMap::new())
-    }
-
-    fn has_policy(&self, _portal: &str, _policy: &str) -> Result<bool, TargetError> {
-        Ok(false)
     }
 
     fn outbox(&self) -> Option<Arc<Outbox>> {

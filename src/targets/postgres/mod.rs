@@ -24,7 +24,6 @@ mod tls;
 mod trouble;
 mod write;
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -33,8 +32,7 @@ use tokio::runtime::Handle;
 pub use address::{Address, AddressError};
 
 use super::{Finding, Found, Held, Step, Target, TargetError};
-use crate::rules::lifecycle::Device;
-use crate::rules::{OnDeactivate, Portal};
+use crate::rules::Portal;
 use crate::store::Store;
 use batch::Batch;
 use known::{How, Known};
@@ -207,18 +205,13 @@ impl Target for Postgres {
     }
 
     fn cannot(&self, portal: &Portal) -> Vec<String> {
-        let way = match portal.on_deactivate {
-            OnDeactivate::UnassignDevices => "unassign_devices",
-            OnDeactivate::ChangePolicy(_) => "change_policy",
-            OnDeactivate::RemoveUserAndDevices => "remove_user_and_devices",
-            OnDeactivate::Nothing
-            | OnDeactivate::Remove
-            | OnDeactivate::Disable
-            | OnDeactivate::RemoveUser => return Vec::new(),
-        };
-        vec![format!(
-            "on_deactivate = \"{way}\" needs devices, and a postgres target keeps none: choose remove_user or nothing"
-        )]
+        let rule = portal.on_deactivate.about_devices();
+        let line = rule.map(|word| {
+            format!(
+                "on_deactivate = \"{word}\" needs devices, and a postgres target keeps none: choose remove_user or nothing"
+            )
+        });
+        line.into_iter().collect()
     }
 
     fn check(&self) -> Vec<Finding> {
@@ -246,14 +239,6 @@ impl Target for Postgres {
         });
         let account = account.map_err(never_refused)?;
         Ok(account.map(|account| Found { account }))
-    }
-
-    fn devices(&self, _portal: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError> {
-        Ok(BTreeMap::new())
-    }
-
-    fn has_policy(&self, _portal: &str, _policy: &str) -> Result<bool, TargetError> {
-        Ok(false)
     }
 
     fn creates_with_groups(&self) -> bool {

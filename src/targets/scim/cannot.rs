@@ -3,7 +3,7 @@
 use super::place::Place;
 use super::profile::Profile;
 use crate::config::{DeleteMeans, GroupsWord, OnRemove, RoleAs};
-use crate::rules::{OnDeactivate, Portal, PortalKind};
+use crate::rules::{Portal, PortalKind};
 use crate::scim::schema::urn;
 
 /// `others` are the portals that live in the target, this one among them, in order.
@@ -21,16 +21,7 @@ pub fn cannot(portal: &Portal, others: &[&str], profile: &Profile) -> Vec<String
             profile.word, portal.target
         ));
     }
-    let with_devices = match &portal.on_deactivate {
-        OnDeactivate::UnassignDevices => Some("unassign_devices"),
-        OnDeactivate::ChangePolicy(_) => Some("change_policy"),
-        OnDeactivate::RemoveUserAndDevices => Some("remove_user_and_devices"),
-        OnDeactivate::Nothing
-        | OnDeactivate::Remove
-        | OnDeactivate::Disable
-        | OnDeactivate::RemoveUser => None,
-    };
-    if let Some(rule) = with_devices {
+    if let Some(rule) = portal.on_deactivate.about_devices() {
         lines.push(format!(
             "on_deactivate = \"{rule}\" is about devices, of which SCIM knows nothing: choose nothing or remove_user, or a target that has devices"
         ));

@@ -112,13 +112,13 @@ impl Scim {
         Ok((ids, missing))
     }
 
-    /// Puts one account back into a group that should hold it.
-    pub(super) async fn join(
+    /// Puts accounts into a group that is pushed, or takes them out; one that is not there any
+    /// more is left alone.
+    pub(super) async fn join_or_leave(
         &self,
-        portal: &str,
-        source: &str,
-        number: u32,
-        user: &str,
+        (portal, source, number): (&str, &str, u32),
+        ids: &[String],
+        adds: bool,
     ) -> Result<(), TargetError> {
         let Some(link) = self.store.group_link(portal, source, number)? else {
             return Ok(());
@@ -127,7 +127,7 @@ impl Scim {
             .store
             .target_id(portal, SubjectKind::Group, source, &link.id)?;
         match group {
-            Some(group) => self.send_members(&group, &[user.to_owned()], true).await,
+            Some(group) => self.send_members(&group, ids, adds).await,
             None => Ok(()),
         }
     }
@@ -176,31 +176,15 @@ impl Scim {
         }
         for ((portal, source, number), who) in leaving {
             let ids: Vec<String> = who.iter().map(|(_, id)| id.clone()).collect();
-            if let Err(error) = self.leave(portal, &source, number, &ids).await {
+            if let Err(error) = self
+                .join_or_leave((portal, &source, number), &ids, false)
+                .await
+            {
                 let fail = Fail::Target(error);
                 failed.extend(who.iter().map(|(place, _)| (*place, fail.again())));
             }
         }
         failed
-    }
-
-    async fn leave(
-        &self,
-        portal: &str,
-        source: &str,
-        number: u32,
-        ids: &[String],
-    ) -> Result<(), TargetError> {
-        let Some(link) = self.store.group_link(portal, source, number)? else {
-            return Ok(());
-        };
-        let group = self
-            .store
-            .target_id(portal, SubjectKind::Group, source, &link.id)?;
-        match group {
-            Some(group) => self.send_members(&group, ids, false).await,
-            None => Ok(()),
-        }
     }
 
     /// Everybody or an error; of a group that is gone there is nobody to take out.

@@ -41,7 +41,6 @@ pub use profile::Profile;
 use super::{Finding, Found, Held, Step, Target, TargetError};
 use crate::config::RoleAs;
 use crate::plan::{Op, SubjectKind};
-use crate::rules::lifecycle::Device;
 use crate::rules::{MatchOn, Portal};
 use crate::store::Store;
 
@@ -191,14 +190,6 @@ impl Target for Scim {
         }))
     }
 
-    fn devices(&self, _: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError> {
-        Ok(BTreeMap::new())
-    }
-
-    fn has_policy(&self, _: &str, _: &str) -> Result<bool, TargetError> {
-        Ok(false)
-    }
-
     fn batch(&self) -> usize {
         BATCH
     }
@@ -212,7 +203,7 @@ impl Target for Scim {
         self.lists_whole()
     }
 
-    fn keeps(&self, attribute: &str) -> bool {
+    fn keeps(&self, _: &str, attribute: &str) -> bool {
         match attribute {
             "userName" => !self.profile.username_equals_email,
             "role" => matches!(self.profile.role_as, RoleAs::Roles | RoleAs::Entitlements),

@@ -189,7 +189,12 @@ impl Scim {
             None => self.moved_link(action)?,
         };
         for (source, number) in link.iter().flat_map(|link| link.groups.iter()) {
-            self.join(&action.portal, source, number, &id).await?;
+            self.join_or_leave(
+                (&action.portal, source, number),
+                std::slice::from_ref(&id),
+                true,
+            )
+            .await?;
         }
         Ok(())
     }
