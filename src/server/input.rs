@@ -6,10 +6,11 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::BODY_BYTES;
+use super::body::{self, NoBody};
 use super::problem::Problem;
 
 /// How long a body may take to arrive. A megabyte takes a slow line less.
@@ -21,19 +22,24 @@ pub struct Json<T>(pub T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let is_json = is_json(request.headers());
-        let body = tokio::time::timeout(BODY_WAIT, Bytes::from_request(request, state))
-            .await
-            .map_err(|_| {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (head, body) = request.into_parts();
+        let body = body::read(&head.headers, body, BODY_BYTES, BODY_WAIT).await;
+        let body = body.map_err(|none| match none {
+            NoBody::TooLarge => Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is larger than {BODY_BYTES} bytes"),
+            ),
+            NoBody::TooSlow => {
                 let detail = format!("the body did not arrive within {} s", BODY_WAIT.as_secs());
                 Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
-            })?
-            .map_err(|rejection| Problem::new(rejection.status(), rejection.body_text()))?;
+            }
+            NoBody::BrokenOff => Problem::new(StatusCode::BAD_REQUEST, "the body broke off"),
+        })?;
         if body.is_empty() {
             return read(b"{}");
         }
-        if !is_json {
+        if !is_json(&head.headers) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "the body must be JSON; send it with 'Content-Type: application/json'",

@@ -8,6 +8,7 @@
 
 mod access;
 mod api;
+mod body;
 mod console;
 mod door;
 mod health;

@@ -4,14 +4,14 @@
 
 use std::time::Duration;
 
-use axum::body::to_bytes;
 use axum::extract::Request;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderName, Method};
 use bytes::Bytes;
 use serde_json::Value;
 
 use crate::scim::{Query, ScimError};
+use crate::server::body::{self, NoBody};
 use crate::sync::push::IfMatch;
 
 /// The largest body: a group of some 50,000 members in one request, or a large bulk.
@@ -44,29 +44,20 @@ pub async fn read(
 ) -> Result<(Result<Call, ScimError>, Bytes), ScimError> {
     let (head, body) = request.into_parts();
     let headers = &head.headers;
-    let length = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok());
-    let length = length.and_then(|length| length.parse::<u64>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES as u64) {
-        return Err(too_large());
-    }
-    let sent = tokio::time::timeout(BODY_WAIT, to_bytes(body, BODY_BYTES)).await;
-    let sent = match sent {
-        Ok(Ok(sent)) => sent,
-        // It is the limit, or the client is gone and hears no answer.
-        Ok(Err(_)) => return Err(too_large()),
-        Err(_) => {
+    let sent = match body::read(headers, body, BODY_BYTES, BODY_WAIT).await {
+        Ok(sent) => sent,
+        // Who is gone hears no answer.
+        Err(NoBody::TooLarge | NoBody::BrokenOff) => {
+            let text = format!("a body is at most {BODY_BYTES} bytes");
+            return Err(ScimError::new(413, text));
+        }
+        Err(NoBody::TooSlow) => {
             let text = format!("the body did not come within {} s", BODY_WAIT.as_secs());
             return Err(ScimError::new(408, text));
         }
     };
     let call = understood(rest, query, &head.method, headers, &sent);
     Ok((call, sent))
-}
-
-fn too_large() -> ScimError {
-    ScimError::new(413, format!("a body is at most {BODY_BYTES} bytes"))
 }
 
 fn understood(
