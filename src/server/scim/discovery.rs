@@ -44,7 +44,7 @@ pub fn answer(inbox: &Inbox, call: &Call) -> Reply {
             start: Some(1),
             next_cursor: None,
         };
-        return Reply::json(StatusCode::OK, &list.document());
+        return Reply::json(StatusCode::OK, &list);
     };
     let is = |document: &&Value| document["id"].as_str().is_some_and(|id| same(id, name));
     match all.iter().find(is) {

@@ -36,7 +36,7 @@ pub async fn search(inbox: &Arc<Inbox>, kinds: &[Kind], call: Call) -> Reply {
         }
     };
     match found {
-        Ok(list) => Reply::json(StatusCode::OK, &list.document()),
+        Ok(list) => Reply::json(StatusCode::OK, &list),
         Err(reply) => reply,
     }
 }
