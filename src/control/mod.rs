@@ -27,7 +27,7 @@ use crate::sync::{Intent, Step};
 
 /// Both sides must be the same program: what goes over the socket has no other format than
 /// the types here.
-const VERSION: &str = concat!("rosterd ", env!("CARGO_PKG_VERSION"), ", protocol 3");
+const VERSION: &str = concat!("rosterd ", env!("CARGO_PKG_VERSION"), ", protocol 4");
 
 /// The file beside the store that says where the socket is.
 const POINTER: &str = "daemon";

@@ -189,7 +189,14 @@ impl Daemon {
             Err(_) => return self.timetable.put_off(&[], clock::now()),
         };
         let sync = self.conductor.sync();
-        let aftermath = tokio::task::spawn_blocking(move || Aftermath::of(&finished, &sync)).await;
+        let aftermath = tokio::task::spawn_blocking(move || {
+            let aftermath = Aftermath::of(&finished, &sync);
+            if let Err(error) = sync.store.give_back_memory() {
+                tracing::error!("the store was closed for a moment, and cannot be opened: {error}");
+            }
+            aftermath
+        })
+        .await;
         match aftermath.map_err(RunError::Worker) {
             Ok(Ok(aftermath)) => self.take_in(aftermath),
             Ok(Err(error)) | Err(error) => {

@@ -6,10 +6,6 @@ use super::codec::{KeyReader, decode, encode};
 use super::rows::{self, GroupRow, Mark, Quarantined, SourceState, TargetState, UserRow, VERSION};
 use super::{KeyRange, Op, Tree};
 use super::{Store, StoreError, members};
-use crate::directory::{GroupId, Member, UserId};
-
-/// How many ids one block holds. 128 ids of 36 bytes are about 5 KB.
-pub const BLOCK: u32 = 128;
 
 const MARK_ALL: &[u8] = b"mark-all";
 
@@ -43,47 +39,8 @@ impl Store {
         self.row(Tree::GroupIds, &rows::by_id(source, id), "group id")
     }
 
-    /// Who a number stands for.
-    pub fn member(&self, source: &str, number: u32) -> Result<Option<Member>, StoreError> {
-        let block = self.id_block(source, number / BLOCK)?;
-        Ok(block.into_iter().nth((number % BLOCK) as usize))
-    }
-
-    pub fn id_block(&self, source: &str, block: u32) -> Result<Vec<Member>, StoreError> {
-        let stored: Option<Vec<(u8, String)>> =
-            self.row(Tree::Ids, &rows::by_number(source, block), "id")?;
-        Ok(stored
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(kind, id)| match kind {
-                b'g' => Member::Group(GroupId::new(id)),
-                _ => Member::User(UserId::new(id)),
-            })
-            .collect())
-    }
-
     pub fn members(&self, source: &str, group: u32) -> Result<Vec<u32>, StoreError> {
         members::read(self.engine(), source, group)
-    }
-
-    /// Likewise, with who they are.
-    pub fn named_members(
-        &self,
-        source: &str,
-        group: u32,
-    ) -> Result<Vec<(u32, Member)>, StoreError> {
-        let numbers = self.members(source, group)?;
-        let mut named = Vec::with_capacity(numbers.len());
-        // Ascending, so that each block is read once.
-        let mut block = (u32::MAX, Vec::new());
-        for number in numbers {
-            if block.0 != number / BLOCK {
-                block = (number / BLOCK, self.id_block(source, number / BLOCK)?);
-            }
-            let member = block.1.get((number % BLOCK) as usize);
-            named.extend(member.map(|member| (number, member.clone())));
-        }
-        Ok(named)
     }
 
     pub fn edit_members(
@@ -246,21 +203,6 @@ pub fn put_group(source: &str, row: &GroupRow) -> [Op; 2] {
             encode(VERSION, &row.number),
         ),
     ]
-}
-
-pub fn put_id_block(source: &str, block: u32, ids: &[Member]) -> Op {
-    let stored: Vec<(u8, &str)> = ids
-        .iter()
-        .map(|member| match member {
-            Member::User(id) => (b'u', id.as_str()),
-            Member::Group(id) => (b'g', id.as_str()),
-        })
-        .collect();
-    Op::Put(
-        Tree::Ids,
-        rows::by_number(source, block),
-        encode(VERSION, &stored),
-    )
 }
 
 pub fn put_assigned(source: &str, assigned: &RoaringBitmap) -> Op {

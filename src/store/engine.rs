@@ -182,6 +182,12 @@ pub trait Engine: Send + Sync {
         let _ = tree;
         None
     }
+
+    /// Drops what is kept in memory of what was written, if that is much and nobody is using the
+    /// store just now; readers and writers may have to wait for it. For after a long write.
+    fn give_back_memory(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 /// A view of all trees at one moment. See [`Engine::snapshot`].

@@ -9,8 +9,8 @@ use super::{KeyRange, Tree};
 
 /// The format this rosterd reads and writes.
 ///
-/// 2 has the trees of pushed resources, tokens, target ids and events.
-pub const FORMAT: u32 = 2;
+/// 2 has the trees of pushed resources, tokens, target ids and events, 3 that of single ids.
+pub const FORMAT: u32 = 3;
 
 /// What the stamp says while a restore is under way. No format has this number.
 const RESTORING: u32 = 0;
@@ -68,10 +68,10 @@ pub(super) fn settle(engine: &dyn Engine, stamp: Stamp) -> Result<(), EngineErro
 
 /// Rewrites rows from an older format, in steps that may be done again after a crash.
 ///
-/// From 1 to 2 there is nothing to rewrite: the trees that it lacks are empty ones.
+/// From 1 or 2 there is nothing to rewrite: the trees that they lack are empty ones.
 pub(super) fn migrate(engine: &dyn Engine, from: u32) -> Result<(), EngineError> {
     match from {
-        1 | FORMAT => Ok(()),
+        1 | 2 | FORMAT => Ok(()),
         found => Err(EngineError::TooOld {
             place: engine.place().to_owned(),
             found,

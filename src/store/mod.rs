@@ -17,6 +17,7 @@ pub mod directory;
 mod engine;
 pub mod events;
 mod format;
+pub mod ids;
 mod members;
 mod memory;
 mod pen;
@@ -146,6 +147,11 @@ impl Store {
 
     pub fn flush(&self) -> Result<(), StoreError> {
         Ok(self.engine.flush()?)
+    }
+
+    /// For after a run, when what it wrote need not be in memory any longer.
+    pub fn give_back_memory(&self) -> Result<(), StoreError> {
+        Ok(self.engine.give_back_memory()?)
     }
 
     fn row<T: DeserializeOwned>(

@@ -6,48 +6,63 @@
 //! be one. sled's own flush leaves file length and device cache to chance on Linux, so ours
 //! ends with an fsync.
 //!
+//! Nor does it give back the memory it takes for what is written, short of being closed: so it
+//! is closed and opened after much was written, when nobody is at it.
+//!
 //! Opening a damaged store may panic instead of failing; that is caught here and said plainly.
 //! Or it may not fail at all and be an older store than it was: see `waterline.rs`.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use ::sled::transaction::{TransactionError, Transactional};
-use ::sled::{Batch, Db, IVec};
+use ::sled::{Batch, IVec};
 
-use self::waterline::{Level, Waterline};
 use super::engine::{
     BATCH_OPS, Engine, EngineError, Entry, Op, Scan, Snapshot, TRANSACTION_OPS, Value, settle,
 };
 use super::format;
 
+mod errors;
+mod files;
+mod handles;
 mod waterline;
 use super::{KeyRange, Tree};
+use errors::{engine_error, io_error, panic_is_damage};
+use files::{disk_bytes, gone_is_fine, sync_dir};
+use handles::Handles;
+use waterline::Waterline;
 
 /// 64 MiB: a million small rows stayed at 150 to 210 MB of memory in all with it; sled's own
 /// default is 1 GiB.
 pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Half a second between sled's own flushes. Without them, random overwrites pile up in memory.
-/// Nothing relies on them for durability.
-const FLUSH_EVERY_MS: u64 = 500;
-
 /// How many flushes may pass before the waterline is raised; opening and closing do so as well.
 /// 64: it doubles the cost of a flush, and this spreads that to nothing.
 const FLUSHES_PER_MARK: u64 = 64;
 
+/// How much may be written before the memory that sled keeps of it is worth a reopening.
+///
+/// 16 MiB: a first run of 10,000 people writes more, a day of changes less.
+const REFRESH_AFTER_BYTES: u64 = 16 * 1024 * 1024;
+
+/// How long a reopening waits for the lock on the store that it has just let go.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A store in a directory, held by this process alone.
 pub struct SledEngine {
-    db: Db,
-    trees: [::sled::Tree; Tree::ALL.len()],
+    /// None after a reopening that failed: whoever comes next tries again, and hears why not.
+    handles: RwLock<Option<Arc<Handles>>>,
+    cache_bytes: u64,
+    /// Written since sled was opened.
+    written: AtomicU64,
     /// sled's log, opened a second time to fsync it.
     log: File,
     dir: PathBuf,
@@ -70,13 +85,7 @@ impl SledEngine {
     /// Opens the store in `dir`, which is made with mode 0700 if it is not there.
     pub fn open(dir: &Path, cache_bytes: u64) -> Result<SledEngine, EngineError> {
         let place = dir.display().to_string();
-        // Nothing is shared with the closure: what it leaves behind when it panics is dropped.
-        catch_unwind(AssertUnwindSafe(|| Self::open_at(dir, &place, cache_bytes))).unwrap_or_else(
-            |panic| {
-                let why = message_of(panic.as_ref());
-                Err(EngineError::Damaged { place, why })
-            },
-        )
+        panic_is_damage(&place, || Self::open_at(dir, &place, cache_bytes))
     }
 
     fn open_at(dir: &Path, place: &str, cache_bytes: u64) -> Result<SledEngine, EngineError> {
@@ -87,36 +96,11 @@ impl SledEngine {
             .create(dir)
             .map_err(failed("make a directory for"))?;
 
-        let failed_to_open = |cause| open_error(place, cause);
-        let db = ::sled::Config::default()
-            .path(dir)
-            .cache_capacity(cache_bytes)
-            .flush_every_ms(Some(FLUSH_EVERY_MS))
-            .open()
-            .map_err(failed_to_open)?;
-        let open = |tree: Tree| db.open_tree(tree.name()).map_err(failed_to_open);
-        // Judged first: nothing is added to a store that is not ours to use.
-        let stamp = open(Tree::Meta)?
-            .get(format::STAMP)
-            .map_err(failed_to_open)?;
-        let stamp = format::judge(stamp.as_deref(), place)?;
-        let waterline = db.open_tree(waterline::TREE).map_err(failed_to_open)?;
-        let waterline = match Waterline::read(waterline, dir).map_err(failed_to_open)? {
-            Level::Whole(waterline) => waterline,
-            Level::Fallen => {
-                return Err(EngineError::Damaged {
-                    place: place.to_owned(),
-                    why: "what was last written to it is gone".to_owned(),
-                });
-            }
-        };
-        let mut trees = Vec::with_capacity(Tree::ALL.len());
-        for tree in Tree::ALL {
-            trees.push(open(tree)?);
-        }
+        let (handles, waterline, stamp) = Handles::open(dir, place, cache_bytes)?;
         let engine = SledEngine {
-            trees: trees.try_into().expect("one was pushed for each"),
-            db,
+            handles: RwLock::new(Some(Arc::new(handles))),
+            cache_bytes,
+            written: AtomicU64::new(0),
             log: File::open(dir.join("db")).map_err(failed("open"))?,
             dir: dir.to_owned(),
             place: place.to_owned(),
@@ -126,7 +110,7 @@ impl SledEngine {
             writes: std::array::from_fn(|_| AtomicU64::new(0)),
         };
         format::settle(&engine, stamp)?;
-        engine.raise_waterline()?;
+        engine.raise_waterline(&*engine.handles()?)?;
         // The names of new files are durable only once their directory is. The parent is
         // somebody else's and may be unreadable; then its own name has to take its chance.
         sync_dir(dir).map_err(failed("make durable"))?;
@@ -134,14 +118,71 @@ impl SledEngine {
         Ok(engine)
     }
 
-    fn tree(&self, tree: Tree) -> &::sled::Tree {
-        &self.trees[tree as usize]
+    fn handles(&self) -> Result<Arc<Handles>, EngineError> {
+        let handles = self.handles.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handles) = &*handles {
+            return Ok(handles.clone());
+        }
+        drop(handles);
+        self.open_again(&mut self.handles.write().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Closes and opens sled, and says whether it did: not while somebody writes or reads on.
+    fn reopen(&self) -> Result<bool, EngineError> {
+        let Ok(_turn) = self.writer.try_lock() else {
+            return Ok(false);
+        };
+        // Before anybody has to wait: what is left to write when it is closed is little then.
+        self.raise_waterline(&*self.handles()?)?;
+        let mut slot = self.handles.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(handles) = slot.take() else {
+            return Ok(false);
+        };
+        match Arc::try_unwrap(handles) {
+            Ok(handles) => drop(handles),
+            Err(in_use) => {
+                *slot = Some(in_use);
+                return Ok(false);
+            }
+        }
+        self.written.store(0, Ordering::Relaxed);
+        self.open_again(&mut slot)?;
+        Ok(true)
+    }
+
+    /// Fills an empty slot.
+    fn open_again(&self, slot: &mut Option<Arc<Handles>>) -> Result<Arc<Handles>, EngineError> {
+        if let Some(handles) = slot {
+            return Ok(handles.clone());
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let opened = loop {
+            let opened = panic_is_damage(&self.place, || {
+                Handles::open(&self.dir, &self.place, self.cache_bytes)
+            });
+            match opened {
+                // A thread of sled's may be about to drop the last it has of the lock.
+                Err(EngineError::InUse { .. }) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                opened => break opened?,
+            }
+        };
+        // The height counted so far goes on being counted: it is the same store.
+        let handles = Arc::new(opened.0);
+        *slot = Some(handles.clone());
+        Ok(handles)
     }
 
     // Poisoned by a panic of another writer: sled keeps its own house in order, the lock
     // only says whose turn it is.
     fn my_turn(&self) -> MutexGuard<'_, ()> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_bytes(&self, ops: &[Op]) {
+        let bytes = ops.iter().map(Op::bytes).sum::<usize>() as u64;
+        self.written.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// After the write, whether or not it went well: who sees the new count sees what was written.
@@ -153,21 +194,23 @@ impl SledEngine {
         move |cause| engine_error(doing, &self.place, cause)
     }
 
-    fn flush_all(&self) -> Result<(), EngineError> {
-        self.db.flush().map_err(self.failed("flush"))?;
+    fn flush_all(&self, handles: &Handles) -> Result<(), EngineError> {
+        handles.db.flush().map_err(self.failed("flush"))?;
         self.sync_blobs()
             .and_then(|()| self.log.sync_all())
             .map_err(|cause| io_error("flush", &self.place, cause))
     }
 
     /// Flushes, and makes sure that a loss of all this would be noticed.
-    fn raise_waterline(&self) -> Result<(), EngineError> {
+    fn raise_waterline(&self, handles: &Handles) -> Result<(), EngineError> {
         let mut waterline = self
             .waterline
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        waterline.raise().map_err(self.failed("flush"))?;
-        self.flush_all()?;
+        waterline
+            .raise(&handles.waterline)
+            .map_err(self.failed("flush"))?;
+        self.flush_all(handles)?;
         waterline
             .draw()
             .map_err(|cause| io_error("flush", &self.place, cause))
@@ -191,7 +234,8 @@ impl Engine for SledEngine {
     }
 
     fn get(&self, tree: Tree, key: &[u8]) -> Result<Option<Value>, EngineError> {
-        let found = self.tree(tree).get(key).map_err(self.failed("read"))?;
+        let found = self.handles()?.tree(tree).get(key);
+        let found = found.map_err(self.failed("read"))?;
         Ok(found.map(value))
     }
 
@@ -199,10 +243,13 @@ impl Engine for SledEngine {
         if range.is_empty() {
             return Box::new(std::iter::empty());
         }
-        let tree = self.tree(tree);
+        let handles = match self.handles() {
+            Ok(handles) => handles,
+            Err(error) => return Box::new(std::iter::once(Err(error))),
+        };
         let mut rows = match range.to() {
-            Some(to) => tree.range(range.from()..to),
-            None => tree.range(range.from()..),
+            Some(to) => handles.tree(tree).range(range.from()..to),
+            None => handles.tree(tree).range(range.from()..),
         };
         let failed = self.failed("read");
         let mut ended = false;
@@ -210,6 +257,8 @@ impl Engine for SledEngine {
             if ended {
                 return None;
             }
+            // Held as long as the rows are, which are of no use once it is closed.
+            let _open = &handles;
             let next = rows.next();
             ended = !matches!(next, Some(Ok(_)));
             Some(next?.map(entry).map_err(&failed))
@@ -217,18 +266,21 @@ impl Engine for SledEngine {
     }
 
     fn last_before(&self, tree: Tree, key: &[u8]) -> Result<Option<Entry>, EngineError> {
-        let found = self.tree(tree).range(..=key).next_back().transpose();
+        let handles = self.handles()?;
+        let found = handles.tree(tree).range(..=key).next_back().transpose();
         Ok(found.map_err(self.failed("read"))?.map(entry))
     }
 
     fn write(&self, ops: Vec<Op>) -> Result<(), EngineError> {
+        self.count_bytes(&ops);
         let settled = settle(ops);
         let _turn = self.my_turn();
+        let handles = self.handles()?;
         for (tree, changes) in settled {
             let mut changes = changes.into_iter().peekable();
             while changes.peek().is_some() {
                 let batch = batch(changes.by_ref().take(BATCH_OPS));
-                let written = self.tree(tree).apply_batch(batch);
+                let written = handles.tree(tree).apply_batch(batch);
                 self.count_write(tree);
                 written.map_err(self.failed("write to"))?;
             }
@@ -243,13 +295,15 @@ impl Engine for SledEngine {
         if ops.is_empty() {
             return Ok(());
         }
+        self.count_bytes(&ops);
         let settled = settle(ops);
         let touched: Vec<Tree> = settled.keys().copied().collect();
+        let _turn = self.my_turn();
+        let handles = self.handles()?;
         let (trees, batches): (Vec<_>, Vec<_>) = settled
             .into_iter()
-            .map(|(tree, changes)| (self.tree(tree), batch(changes)))
+            .map(|(tree, changes)| (handles.tree(tree), batch(changes)))
             .unzip();
-        let _turn = self.my_turn();
         let outcome = trees.as_slice().transaction(|views| {
             for (view, batch) in views.iter().zip(&batches) {
                 view.apply_batch(batch)?;
@@ -268,11 +322,12 @@ impl Engine for SledEngine {
     }
 
     fn flush(&self) -> Result<(), EngineError> {
+        let handles = self.handles()?;
         let flushes = self.flushes.fetch_add(1, Ordering::Relaxed) + 1;
         if flushes.is_multiple_of(FLUSHES_PER_MARK) {
-            self.raise_waterline()
+            self.raise_waterline(&handles)
         } else {
-            self.flush_all()
+            self.flush_all(&handles)
         }
     }
 
@@ -290,12 +345,21 @@ impl Engine for SledEngine {
     fn writes_to(&self, tree: Tree) -> Option<u64> {
         Some(self.writes[tree as usize].load(Ordering::Acquire))
     }
+
+    fn give_back_memory(&self) -> Result<(), EngineError> {
+        if self.written.load(Ordering::Relaxed) < REFRESH_AFTER_BYTES {
+            return Ok(());
+        }
+        self.reopen().map(drop)
+    }
 }
 
 impl Drop for SledEngine {
     fn drop(&mut self) {
         // Nobody is left to hear of a failure, and what was promised is flushed already.
-        self.raise_waterline().ok();
+        if let Ok(handles) = self.handles() {
+            self.raise_waterline(&handles).ok();
+        }
     }
 }
 
@@ -329,98 +393,6 @@ fn batch(changes: impl IntoIterator<Item = (Vec<u8>, Option<Vec<u8>>)>) -> Batch
         }
     }
     batch
-}
-
-/// An error while opening: the one moment at which sled tells that the store is taken.
-fn open_error(place: &str, cause: ::sled::Error) -> EngineError {
-    match cause {
-        // sled has no kind for this, only a text; the test for a second opener watches it.
-        ::sled::Error::Io(cause) if cause.to_string().contains("could not acquire lock") => {
-            EngineError::InUse {
-                place: place.to_owned(),
-            }
-        }
-        cause => engine_error("open", place, cause),
-    }
-}
-
-fn engine_error(doing: &'static str, place: &str, cause: ::sled::Error) -> EngineError {
-    let damaged = |why: String| EngineError::Damaged {
-        place: place.to_owned(),
-        why,
-    };
-    match cause {
-        ::sled::Error::Io(cause) => io_error(doing, place, cause),
-        ::sled::Error::Corruption { at: Some(at), .. } => {
-            damaged(format!("a checksum does not match at {at:?}"))
-        }
-        ::sled::Error::Corruption { at: None, .. } => damaged("a checksum does not match".into()),
-        ::sled::Error::Unsupported(why) | ::sled::Error::ReportableBug(why) => {
-            damaged(one_line(&why))
-        }
-        ::sled::Error::CollectionNotFound(_) => damaged("a tree is missing".into()),
-    }
-}
-
-fn io_error(doing: &'static str, place: &str, cause: io::Error) -> EngineError {
-    let place = place.to_owned();
-    match cause.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            EngineError::DiskFull { place, cause }
-        }
-        _ => EngineError::Io {
-            doing,
-            place,
-            cause,
-        },
-    }
-}
-
-fn message_of(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("opening it panicked");
-    one_line(text)
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    // The parent of a relative name is the empty path.
-    let dir = if dir.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        dir
-    };
-    File::open(dir)?.sync_all()
-}
-
-fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
-}
-
-/// Adds up the blocks of all files below. sled replaces files as it goes: one that is gone
-/// before we look counts nothing.
-fn disk_bytes(dir: &Path) -> u64 {
-    let Ok(entries) = fs::read_dir(dir) else {
-        return 0;
-    };
-    entries
-        .flatten()
-        .map(|entry| match entry.metadata() {
-            Ok(metadata) if metadata.is_dir() => disk_bytes(&entry.path()),
-            // 512: the unit of st_blocks, whatever the file system's own block size.
-            Ok(metadata) => metadata.blocks() * 512,
-            Err(_) => 0,
-        })
-        .sum()
 }
 
 #[cfg(test)]

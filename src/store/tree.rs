@@ -13,6 +13,8 @@ pub enum Tree {
     Users,
     /// From a number to the user or group it stands for, in blocks.
     Ids,
+    /// Likewise, one by one, until they fill a block.
+    SingleIds,
     /// From a group's id to its number.
     GroupIds,
     /// The groups of the directory.
@@ -58,10 +60,11 @@ pub enum Tree {
 
 impl Tree {
     /// Every tree, in the order of declaration.
-    pub const ALL: [Tree; 23] = [
+    pub const ALL: [Tree; 24] = [
         Tree::Meta,
         Tree::Users,
         Tree::Ids,
+        Tree::SingleIds,
         Tree::GroupIds,
         Tree::Groups,
         Tree::Members,
@@ -90,6 +93,7 @@ impl Tree {
             Tree::Meta => "meta",
             Tree::Users => "users",
             Tree::Ids => "ids",
+            Tree::SingleIds => "single_ids",
             Tree::GroupIds => "group_ids",
             Tree::Groups => "groups",
             Tree::Members => "members",

@@ -17,6 +17,7 @@ use crate::directory::{Group, GroupId, Member, User, UserId};
 use crate::plan::Link;
 use crate::rules::{MATCH_KINDS, MatchOn, Portal, key_of};
 use crate::store::directory as rows_of;
+use crate::store::ids::{BLOCK, put_id_block};
 use crate::store::portals::put_link;
 use crate::store::rows::{GroupRow, Mark, RowState, UserRow};
 use crate::store::{Op, Store};
@@ -116,9 +117,9 @@ pub fn remember(
 fn numbers(writer: &mut Writer<'_>, staged: &Staged) -> Result<(), RunError> {
     let mut number = staged.first_new;
     while number < staged.next_number {
-        let block = number / rows_of::BLOCK;
-        let end = ((block + 1) * rows_of::BLOCK).min(staged.next_number);
-        let mut ids = match number % rows_of::BLOCK {
+        let block = number / BLOCK;
+        let end = ((block + 1) * BLOCK).min(staged.next_number);
+        let mut ids = match number % BLOCK {
             0 => Vec::new(),
             begun => {
                 let mut ids = writer.store.id_block(&staged.source, block)?;
@@ -134,7 +135,7 @@ fn numbers(writer: &mut Writer<'_>, staged: &Staged) -> Result<(), RunError> {
             ids.push(member.unwrap_or_else(|| Member::User(UserId::new(""))));
             number += 1;
         }
-        writer.add([rows_of::put_id_block(&staged.source, block, &ids)])?;
+        writer.add([put_id_block(&staged.source, block, &ids)])?;
     }
     Ok(())
 }

@@ -172,7 +172,7 @@ pub fn groups(
 ) -> anyhow::Result<std::vec::IntoIter<anyhow::Result<GroupOut>>> {
     let mut names: Vec<Option<Member>> = Vec::new();
     let next = store.source_state(source)?.next_number;
-    for block in 0..next.div_ceil(crate::store::directory::BLOCK) {
+    for block in 0..next.div_ceil(crate::store::ids::BLOCK) {
         names.extend(store.id_block(source, block)?.into_iter().map(Some));
     }
     let mut known = vec![false; names.len()];

@@ -160,7 +160,7 @@ fn what_is_no_backup_is_said_to_be_none() {
 
 #[test]
 fn a_newer_backup_is_refused() {
-    insta::assert_snapshot!(with_header("rosterd-backup 1 3\n"), @"the backup backup was written by a newer rosterd (format 3, this one knows 2); restore it with that version");
+    insta::assert_snapshot!(with_header("rosterd-backup 1 4\n"), @"the backup backup was written by a newer rosterd (format 4, this one knows 3); restore it with that version");
     insta::assert_snapshot!(with_header("rosterd-backup 2 x\n"), @"the backup backup was written by a newer rosterd (layout 2, this one knows 1); restore it with that version");
 }
 

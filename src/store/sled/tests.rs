@@ -1,6 +1,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -56,6 +57,65 @@ fn rows_are_there_after_reopening() {
 }
 
 #[test]
+fn a_reopened_store_is_the_one_it_was() {
+    let (engine, dir) = new();
+    let ops = (0..500_u32).map(|n| Op::put(Tree::Users, n.to_be_bytes(), [7; 40]));
+    engine.write(ops.collect()).unwrap();
+    let counted = engine.writes_to(Tree::Users);
+    assert!(engine.reopen().unwrap());
+    assert_eq!(engine.scan(Tree::Users, KeyRange::all()).count(), 500);
+    assert_eq!(engine.writes_to(Tree::Users), counted);
+    engine
+        .transact(vec![Op::put(Tree::Users, *b"ada", [])])
+        .unwrap();
+    assert!(engine.reopen().unwrap());
+    assert!(engine.get(Tree::Users, b"ada").unwrap().is_some());
+    assert!(refused(dir.path()).contains("holds the store"));
+}
+
+#[test]
+fn a_store_is_not_closed_under_a_reader_or_a_writer() {
+    let (engine, _dir) = new();
+    let ops = (0..500_u32).map(|n| Op::put(Tree::Users, n.to_be_bytes(), [7; 40]));
+    engine.write(ops.collect()).unwrap();
+    let mut rows = engine.scan(Tree::Users, KeyRange::all());
+    rows.next().unwrap().unwrap();
+    assert!(!engine.reopen().unwrap());
+    assert_eq!(rows.count(), 499);
+    let snapshot = engine.snapshot().unwrap();
+    assert!(!engine.reopen().unwrap());
+    drop(snapshot);
+    assert!(engine.reopen().unwrap());
+}
+
+#[test]
+fn nobody_notices_a_reopening_but_by_waiting() {
+    const REOPENED: u32 = 5;
+    let (engine, _dir) = new();
+    let enough = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for worker in [0_u8, 1] {
+            let (engine, enough) = (&engine, &enough);
+            scope.spawn(move || {
+                let keys = (0..=u8::MAX).cycle().map(|round| [worker, round]);
+                for key in keys.take_while(|_| !enough.load(Ordering::Relaxed)) {
+                    let op = Op::put(Tree::Users, key, [7; 40]);
+                    engine.transact(vec![op]).unwrap();
+                    assert!(engine.get(Tree::Users, &key).unwrap().is_some());
+                    let mut mine = engine.scan(Tree::Users, KeyRange::prefix([worker]));
+                    assert!(mine.any(|row| *row.unwrap().0 == key));
+                }
+            });
+        }
+        let mut reopened = 0;
+        while reopened < REOPENED {
+            reopened += u32::from(engine.reopen().unwrap());
+        }
+        enough.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
 fn a_second_opener_is_told_who_holds_the_store() {
     let (_engine, dir) = new();
     insta::assert_snapshot!(refused(dir.path()), @"another rosterd holds the store at DIR; wait until it is done, or stop it first");
@@ -69,7 +129,7 @@ fn a_newer_store_is_refused_and_left_alone() {
     drop(engine);
     for _ in 0..2 {
         insta::allow_duplicates! {
-            insta::assert_snapshot!(refused(dir.path()), @"the store at DIR was written by a newer rosterd (format 3, this one knows 2); install that version again");
+            insta::assert_snapshot!(refused(dir.path()), @"the store at DIR was written by a newer rosterd (format 4, this one knows 3); install that version again");
         }
     }
 }

@@ -21,7 +21,6 @@ pub(super) const TREE: &str = "waterline";
 const KEY: &[u8] = b"height";
 
 pub(super) struct Waterline {
-    tree: ::sled::Tree,
     path: PathBuf,
     height: u64,
 }
@@ -33,7 +32,7 @@ pub(super) enum Level {
 }
 
 impl Waterline {
-    pub(super) fn read(tree: ::sled::Tree, dir: &Path) -> Result<Level, ::sled::Error> {
+    pub(super) fn read(tree: &::sled::Tree, dir: &Path) -> Result<Level, ::sled::Error> {
         let path = dir.join(FILE);
         let height = tree
             .get(KEY)?
@@ -47,13 +46,13 @@ impl Waterline {
         if height < line {
             return Ok(Level::Fallen);
         }
-        Ok(Level::Whole(Waterline { tree, path, height }))
+        Ok(Level::Whole(Waterline { path, height }))
     }
 
     /// Raises the number in the store. The caller makes that durable, then calls `draw`.
-    pub(super) fn raise(&mut self) -> Result<(), ::sled::Error> {
+    pub(super) fn raise(&mut self, tree: &::sled::Tree) -> Result<(), ::sled::Error> {
         self.height += 1;
-        self.tree.insert(KEY, &self.height.to_be_bytes())?;
+        tree.insert(KEY, &self.height.to_be_bytes())?;
         Ok(())
     }
 

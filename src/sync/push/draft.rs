@@ -139,17 +139,15 @@ impl<'a> Draft<'a> {
     pub fn admit(&mut self, kind: Kind) -> Result<(String, u32), PushError> {
         let id = self.pen.new_id(self.now);
         let number = self.state.next_number;
-        let block = number / rows_of::BLOCK;
-        let mut ids = self.inbox.store.id_block(self.source(), block)?;
-        ids.resize(
-            (number % rows_of::BLOCK) as usize,
-            Member::User(UserId::new("")),
-        );
-        ids.push(match kind {
+        let member = match kind {
             Kind::User => Member::User(UserId::new(&id)),
             Kind::Group => Member::Group(GroupId::new(&id)),
-        });
-        self.add([rows_of::put_id_block(self.source(), block, &ids)]);
+        };
+        let given = self
+            .inbox
+            .store
+            .give_number(self.inbox.source.as_str(), number, member)?;
+        self.add(given);
         self.state.next_number += 1;
         Ok((id, number))
     }
