@@ -2,19 +2,11 @@
 //!
 //! A flush takes milliseconds, whatever it carries. With one for each write, durability would
 //! decide how many writes a second there can be; so who comes while one is under way waits for
-//! the next, and whoever is first makes it for all. Where many were in the last one, the next
-//! waits for a moment, so that many are in it too: a flush also costs what could be writing.
+//! the next, and whoever is first makes it for all.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use super::StoreError;
-
-/// How long a flush waits for each writer that was in the one before.
-const PATIENCE: Duration = Duration::from_micros(250);
-
-/// How long it waits at most.
-const PATIENCE_AT_MOST: Duration = Duration::from_millis(10);
 
 #[derive(Default)]
 pub struct Commit {
@@ -29,8 +21,6 @@ struct State {
     /// Up to which of them everything is durable.
     durable: u64,
     flushing: bool,
-    /// How many were in the last flush.
-    together: u64,
 }
 
 impl Commit {
@@ -48,14 +38,7 @@ impl Commit {
                 continue;
             }
             state.flushing = true;
-            let wait = patience(state.together);
-            if !wait.is_zero() {
-                drop(state);
-                std::thread::sleep(wait);
-                state = self.state();
-            }
             let for_all = state.asked;
-            state.together = for_all - state.durable;
             drop(state);
             let outcome = flush();
             state = self.state();
@@ -72,12 +55,6 @@ impl Commit {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A lone writer waits for nobody.
-fn patience(together: u64) -> Duration {
-    let others = u32::try_from(together.saturating_sub(1)).unwrap_or(u32::MAX);
-    PATIENCE.saturating_mul(others).min(PATIENCE_AT_MOST)
 }
 
 #[cfg(test)]
@@ -107,14 +84,6 @@ mod tests {
             }
         });
         assert_eq!(flushes.into_inner(), 2);
-    }
-
-    #[test]
-    fn a_flush_waits_for_as_many_as_came_last_time_but_not_long() {
-        assert_eq!(patience(0), Duration::ZERO);
-        assert_eq!(patience(1), Duration::ZERO);
-        assert_eq!(patience(9), Duration::from_millis(2));
-        assert_eq!(patience(10_000), PATIENCE_AT_MOST);
     }
 
     #[test]

@@ -350,7 +350,11 @@ impl Engine for SledEngine {
         if self.written.load(Ordering::Relaxed) < REFRESH_AFTER_BYTES {
             return Ok(());
         }
-        self.reopen().map(drop)
+        let began = Instant::now();
+        if self.reopen()? {
+            tracing::debug!(took = ?began.elapsed(), "the store was closed and opened");
+        }
+        Ok(())
     }
 }
 

@@ -1,8 +1,8 @@
 //! The SCIM 2.0 endpoint: `/scim/{source}/v2/…`, for clients that push.
 //!
 //! `door` says who may come in, `request` reads what is asked, `dispatch` knows the routes and
-//! has them answered, by `resources`, `discovery` and `bulk`; `bell` has a run follow what was
-//! written. Every answer goes out by `reply`, so that whatever goes wrong is a SCIM error. What
+//! has them answered, by `resources`, `discovery` and `bulk`; what they write goes through the
+//! `queue`, and `bell` has a run follow it. Every answer goes out by `reply`, so that whatever goes wrong is a SCIM error. What
 //! the words mean is in [`crate::scim`], what they change in [`crate::sync::push`].
 
 mod bell;
@@ -10,6 +10,7 @@ mod bulk;
 mod discovery;
 mod dispatch;
 mod door;
+mod queue;
 mod reply;
 mod request;
 mod resources;
@@ -40,6 +41,7 @@ pub use bell::ring_for_what_is_owed;
 pub struct Desk {
     pub inspector: Inspector,
     bell: bell::Bell,
+    queue: Arc<queue::WriteQueue>,
     /// Tokens that were wrong lately, by source.
     wrong: Mutex<BTreeMap<String, Arc<Wrong>>>,
 }

@@ -9,6 +9,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::Value;
 
 use super::dispatch::blocking;
+use super::queue::Outcome;
 use super::reply::Reply;
 use super::request::Call;
 use crate::clock;
@@ -146,15 +147,15 @@ pub async fn change(
 
 async fn deleted(shared: &Shared, inbox: &Arc<Inbox>, kind: Kind, id: String, call: Call) -> Reply {
     let own = inbox.clone();
-    let done = blocking(move || {
+    let done = shared.scim.queue.write(&inbox.store, move || {
         match kind {
             Kind::User => own.delete_user(&id, &call.if_match, clock::now())?,
             Kind::Group => own.delete_group(&id, &call.if_match, clock::now())?,
         }
-        match call.alone {
-            true => Ok(own.store.flush_together()?),
-            false => Ok(()),
-        }
+        Ok(Outcome {
+            value: (),
+            durable: call.alone,
+        })
     });
     if let Err(reply) = done.await {
         return reply;
@@ -184,16 +185,16 @@ async fn written(
         alone,
     } = how;
     let own = inbox.clone();
-    let done = blocking(move || {
+    let done = shared.scim.queue.write(&inbox.store, move || {
         let written = write(&own)?;
-        if written.changed && alone {
-            own.store.flush_together()?;
-        }
         let shown = match status {
             StatusCode::NO_CONTENT => None,
             _ => Some(own.shown(kind, &written.id, &written.row, &selection)?),
         };
-        Ok((written, shown))
+        Ok(Outcome {
+            durable: written.changed && alone,
+            value: (written, shown),
+        })
     });
     let (written, shown) = match done.await {
         Ok(done) => done,

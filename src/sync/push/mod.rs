@@ -1,11 +1,11 @@
 //! What a SCIM client pushes, written into the directory: each write one small transaction of
 //! the resource, its index, the directory's row and the mark of everybody it concerns. Whoever
-//! wrote waits in [`Store::flush_together`] before it answers; a run then decides what is
-//! marked, as for pulled users.
+//! wrote has the store flushed before it answers; a run then decides what is marked, as for
+//! pulled users.
 //!
-//! `draft` gathers one write, `users` and `groups` know what belongs to it, `read` puts
-//! together what is answered, `query` finds, by an `index` where it can. What a resource may look like is decided in
-//! [`crate::scim`]; nothing here knows HTTP.
+//! `draft` gathers one write, `users` and `groups` know what belongs to it, `read` puts together
+//! what is answered, `query` finds, by an `index` where it can. What a resource may look like is
+//! decided in [`crate::scim`]; nothing here knows HTTP.
 
 mod draft;
 mod groups;
