@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use rosterd::scim::filter::Compiled;
-use rosterd::scim::{Filter, Kind, Types};
+use rosterd_fuzz::scim::filter::Compiled;
+use rosterd_fuzz::scim::{Filter, Kind, Types};
 
 static TYPES: LazyLock<Types> = LazyLock::new(|| Types::new(&BTreeMap::new()));
 

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use rosterd::scim::bulk::{self, BulkRequest};
-use rosterd::scim::{Kind, Query, Types, accept, convert};
+use rosterd_fuzz::scim::bulk::{self, BulkRequest};
+use rosterd_fuzz::scim::{Kind, Query, Types, accept, convert};
 use serde_json::Value;
 
 static TYPES: LazyLock<Types> = LazyLock::new(|| Types::new(&BTreeMap::new()));

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
-use rosterd::scim::schema::urn;
-use rosterd::scim::{Kind, Object, Types, accept, patch};
+use rosterd_fuzz::scim::schema::urn;
+use rosterd_fuzz::scim::{Kind, Object, Types, accept, patch};
 use serde_json::{Value, json};
 
 static TYPES: LazyLock<Types> = LazyLock::new(|| Types::new(&BTreeMap::new()));

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rosterd::scim::path::Path;
+use rosterd_fuzz::scim::path::Path;
 
 fuzz_target!(|text: &str| {
     let _ = Path::parse(text);
