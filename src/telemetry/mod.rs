@@ -24,12 +24,13 @@ pub struct Telemetry(Option<Traces>);
 
 /// Starts logging at `level` and above, and sending traces to `collector`. The libraries below
 /// stay at warnings: what they say at `info` is about connections, not about people and portals.
+/// What goes wrong in sled is said by the store, once and in our words.
 pub fn start(
     level: LogLevel,
     format: LogFormat,
     collector: Option<&url::Url>,
 ) -> Result<Telemetry, TracesError> {
-    let filter = EnvFilter::try_new(format!("warn,rosterd={}", level.as_str()))
+    let filter = EnvFilter::try_new(format!("warn,sled=off,rosterd={}", level.as_str()))
         .unwrap_or_else(|_| EnvFilter::new("warn"));
     let logs: Part = match (format, journal::layer()) {
         (LogFormat::Text, Some(journal)) => Box::new(journal),

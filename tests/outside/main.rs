@@ -20,6 +20,7 @@ mod drift;
 mod dry_run;
 mod errors;
 mod faults;
+mod full_disk;
 mod guard;
 mod history;
 mod hooks;
