@@ -2,8 +2,9 @@
 //!
 //! `door` says who may come in, `request` reads what is asked, `dispatch` knows the routes and
 //! has them answered, by `resources`, `discovery` and `bulk`; what they write goes through the
-//! `queue`, and `bell` has a run follow it. Every answer goes out by `reply`, so that whatever goes wrong is a SCIM error. What
-//! the words mean is in [`crate::scim`], what they change in [`crate::sync::push`].
+//! `queue`, and `bell` has a run follow it. Every answer goes out by `reply`, so that whatever
+//! goes wrong is a SCIM error. What the words mean is in [`crate::scim`], what they change in
+//! [`crate::sync::push`].
 
 mod bell;
 mod bulk;
