@@ -103,6 +103,9 @@ golden! {
     a_flag_as_text_is_refused: errors_instead("application = \"app\"", "application = \"app\"\nnested_groups = \"yes\"") => [
         "rosterd.toml:7: 'sources.entra.nested_groups' must be true or false, not a text",
     ];
+    a_cache_has_room_for_some_pages: errors_with("[state]\ncache = \"12KiB\"") => [
+        "rosterd.toml:17: 'state.cache' must be at least \"1MiB\", not \"12KiB\"",
+    ];
     counts_and_shares_have_bounds:
         errors_instead("application = \"app\"", "application = \"app\"\nconcurrency = 0\nrate_share = 1.5") => [
         "rosterd.toml:7: 'sources.entra.concurrency' must be a whole number from 1 up to 100000, not 0",

@@ -254,6 +254,7 @@ protect = ["a", "b"]
     server.admin_token = "***"               # 0.toml:4
     server.insecure_no_auth = false          # default
     server.listen = "127.0.0.1:9"            # 0.toml:3
+    state.cache = "64MiB"                    # default
     state.path = "/var/lib/rosterd"          # default
     targets.local.kind = "local"             # 0.toml:6
     "##);

@@ -19,14 +19,14 @@ use crate::audit::AuditLog;
 use crate::config::{Loaded, Settings, SourceKind};
 use crate::plan::guard::Limits;
 use crate::sources::Source;
-use crate::store::{DEFAULT_CACHE_BYTES, SledEngine, Store};
+use crate::store::{SledEngine, Store};
 use crate::sync::push::Inbox;
 use crate::sync::{History, Sync};
 use crate::targets::Target;
 
 /// The store, for this process alone.
 pub fn open_own_store(settings: &Settings) -> anyhow::Result<Store> {
-    let engine = SledEngine::open(&settings.state.path, DEFAULT_CACHE_BYTES)?;
+    let engine = SledEngine::open(&settings.state.path, settings.state.cache)?;
     Ok(Store::new(Arc::new(engine)))
 }
 

@@ -44,7 +44,7 @@ pub use pen::Pen;
 pub use range::KeyRange;
 pub use remote::RemoteEngine;
 pub use runs::{Discarded, RunRecord, Way};
-pub use sled::{DEFAULT_CACHE_BYTES, SledEngine};
+pub use sled::SledEngine;
 pub use tree::Tree;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

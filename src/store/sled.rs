@@ -40,10 +40,6 @@ use files::{disk_bytes, gone_is_fine, sync_dir};
 use handles::Handles;
 use waterline::Waterline;
 
-/// 64 MiB: a million small rows stayed at 150 to 210 MB of memory in all with it; sled's own
-/// default is 1 GiB.
-pub const DEFAULT_CACHE_BYTES: u64 = 64 * 1024 * 1024;
-
 /// How many flushes may pass before the waterline is raised; opening and closing do so as well.
 /// 64: it doubles the cost of a flush, and this spreads that to nothing.
 const FLUSHES_PER_MARK: u64 = 64;

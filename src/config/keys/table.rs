@@ -28,6 +28,7 @@ macro_rules! keys {
 
 keys! {
     "state.path" Path = "/var/lib/rosterd", "Directory of the store and the daemon's socket.";
+    "state.cache" Size = "64MiB", "How much of the store is kept in memory. Worth more from some 100,000 users on.";
 
     "server.listen" Listen = "127.0.0.1:8480", "Address and port the daemon serves HTTP on.";
     "server.public_url" Url = optional, "How the world reaches the daemon; needed for notifications and SCIM sources.";
