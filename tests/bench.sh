@@ -10,7 +10,7 @@
 #   tests/bench.sh latency          from a change to the account in the portal
 #   tests/bench.sh idle             what the daemon costs while nothing happens
 #   tests/bench.sh scim                 the SCIM endpoint, 10,000 users
-#   tests/bench.sh scim --users 1000000 --fill
+#   tests/bench.sh scim --users 1000000 --fill --cache 1GiB
 #   tests/bench.sh postgres            the first load of a database
 #
 # docs/BENCHMARKS.md says what the rows mean.

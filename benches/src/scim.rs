@@ -2,9 +2,10 @@
 //! loopback, beside a bare handler of the same HTTP library in the same run.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
@@ -28,6 +29,9 @@ pub struct Scim {
     /// Make all but the last ten thousand users by bulk requests, which is not measured.
     #[arg(long)]
     fill: bool,
+    /// `state.cache` of the daemon.
+    #[arg(long, default_value = "64MiB")]
+    cache: String,
     #[command(flatten)]
     place: Place,
 }
@@ -41,7 +45,7 @@ const MEMBERS: u64 = 10_000;
 pub async fn run(ask: Scim) -> anyhow::Result<()> {
     let bin = ask.place.bin()?;
     let (work, _removed) = ask.place.work()?;
-    let daemon = Daemon::start(&bin, &work)?;
+    let daemon = Daemon::start(&bin, &work, &ask.cache)?;
     let (address, token) = (daemon.address.clone(), daemon.token.clone());
     let connections = ask.connections;
     let mut rows = Vec::new();
@@ -67,6 +71,7 @@ pub async fn run(ask: Scim) -> anyhow::Result<()> {
         true => {
             let filled = ask.users.saturating_sub(MEMBERS);
             fill(&daemon, filled).await?;
+            daemon.rests().await?;
             ask.users - filled
         }
         false => ask.users,
@@ -76,6 +81,8 @@ pub async fn run(ask: Scim) -> anyhow::Result<()> {
         ("POST", path("/Users"), user(first + n).to_string())
     });
     row("create a user", load.await?);
+    // A run makes their accounts meanwhile and after.
+    daemon.rests().await?;
 
     let ids = Arc::new(ids(&daemon, MEMBERS.min(ask.users)).await?);
     let by_id = ids.clone();
@@ -195,26 +202,27 @@ async fn bare_handler() -> anyhow::Result<String> {
 /// rosterd with one source that is pushed and one portal; it ends with this value.
 struct Daemon {
     process: Child,
+    program: PathBuf,
+    settings: PathBuf,
     address: String,
     token: String,
     http: reqwest::Client,
 }
 
 impl Daemon {
-    fn start(bin: &Path, work: &Path) -> anyhow::Result<Daemon> {
+    fn start(bin: &Path, work: &Path, cache: &str) -> anyhow::Result<Daemon> {
         let settings = work.join("scim.toml");
         let state = work.join("scim-state");
         std::fs::File::create(&settings)?.write_all(
             format!(
-                "[state]\npath = {:?}\n[server]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"info\"\n[sources.push]\nkind = \"scim\"\n[targets.local]\nkind = \"local\"\n[portals.app]\nkind = \"directory\"\ntarget = \"local\"\nsources = [\"push\"]\n[safety]\nmax_membership_removals = 1000000\n",
+                "[state]\npath = {:?}\ncache = \"{cache}\"\n[server]\nlisten = \"127.0.0.1:0\"\n[log]\nlevel = \"info\"\n[sources.push]\nkind = \"scim\"\n[targets.local]\nkind = \"local\"\n[portals.app]\nkind = \"directory\"\ntarget = \"local\"\nsources = [\"push\"]\n[safety]\nmax_membership_removals = 1000000\n",
                 state.display().to_string()
             )
             .as_bytes(),
         )?;
         let program = bin.join("rosterd");
         let mut process = Command::new(&program)
-            .arg("run")
-            .arg("-c")
+            .args(["run", "-c"])
             .arg(&settings)
             .stderr(Stdio::piped())
             .spawn()
@@ -229,20 +237,38 @@ impl Daemon {
         };
         // Read on, or the daemon would wait for somebody who does.
         std::thread::spawn(move || lines.for_each(drop));
-        let made = Command::new(&program)
-            .args([
-                "token", "create", "--source", "push", "--format", "json", "-c",
-            ])
-            .arg(&settings)
-            .output()?;
-        let made: Value = serde_json::from_slice(&made.stdout).context("a token")?;
-        let token = made["token"].as_str().context("a token")?.to_owned();
-        Ok(Daemon {
+        let mut daemon = Daemon {
             process,
+            program,
+            settings,
             address,
-            token,
+            token: String::new(),
             http: reqwest::Client::new(),
-        })
+        };
+        let made = daemon.says(&["token", "create", "--source", "push"])?;
+        daemon.token = made["token"].as_str().context("a token")?.to_owned();
+        Ok(daemon)
+    }
+
+    /// What a command answers.
+    fn says(&self, command: &[&str]) -> anyhow::Result<Value> {
+        let answer = Command::new(&self.program)
+            .args(command)
+            .args(["--format", "json", "-c"])
+            .arg(&self.settings)
+            .output()?;
+        serde_json::from_slice(&answer.stdout).with_context(|| format!("an answer to {command:?}"))
+    }
+
+    /// Waits until everybody who was pushed has what the rules give them.
+    async fn rests(&self) -> anyhow::Result<()> {
+        loop {
+            let status = self.says(&["status"])?;
+            if status["watched"] == 0 && status["owed"] == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     async fn call(&self, method: &str, below: &str, body: Value) -> anyhow::Result<Value> {
