@@ -27,11 +27,14 @@ setup:
 	@bash tests/setup-peers.sh
 	@bash tests/setup-postgres.sh
 
+# The tests wait for processes and the disk more than for a core.
+TEST_THREADS ?= $(shell echo $$(( 2 * $$(nproc) )))
+
 test: setup ## Every test, and the examples in the documentation of the code.
 	@if cargo nextest --version >/dev/null 2>&1; then \
-	  cargo nextest run --workspace --locked && cargo test --workspace --locked --doc; \
+	  cargo nextest run --workspace --locked --test-threads $(TEST_THREADS) && cargo test --workspace --locked --doc; \
 	else \
-	  cargo test --workspace --locked; \
+	  cargo test --workspace --locked -- --test-threads $(TEST_THREADS); \
 	fi
 
 bench: ## How long runs take, and how much memory, against pretend tenants.

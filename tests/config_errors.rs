@@ -104,7 +104,7 @@ golden! {
         "rosterd.toml:7: 'sources.entra.nested_groups' must be true or false, not a text",
     ];
     a_cache_has_room_for_some_pages: errors_with("[state]\ncache = \"12KiB\"") => [
-        "rosterd.toml:17: 'state.cache' must be at least \"1MiB\", not \"12KiB\"",
+        "rosterd.toml:17: 'state.cache' must be \"1MiB\" or more",
     ];
     counts_and_shares_have_bounds:
         errors_instead("application = \"app\"", "application = \"app\"\nconcurrency = 0\nrate_share = 1.5") => [

@@ -15,21 +15,18 @@ pub struct State {
     pub cache: u64,
 }
 
-impl State {
-    pub(super) fn read(section: &mut Section) -> Option<Self> {
-        Some(Self {
-            path: section.path("path")?,
-            cache: section.read("cache", cache)?,
-        })
-    }
-}
-
-/// The engine is of no use with less than a few pages.
+/// The store is of no use with room for a few pages only.
 const LEAST_CACHE: u64 = 1 << 20;
 
-fn cache(text: &str) -> Result<u64, String> {
-    match size::parse(text)? {
-        bytes if bytes < LEAST_CACHE => Err(format!("must be at least \"1MiB\", not \"{text}\"")),
-        bytes => Ok(bytes),
+impl State {
+    pub(super) fn read(section: &mut Section) -> Option<Self> {
+        let path = section.path("path")?;
+        let cache = section.read("cache", size::parse)?;
+        if cache < LEAST_CACHE {
+            let message = format!("'{}' must be \"1MiB\" or more", section.key("cache"));
+            section.refuse("cache", message);
+            return None;
+        }
+        Some(Self { path, cache })
     }
 }
