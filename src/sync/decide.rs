@@ -11,7 +11,7 @@ use super::touched::Touched;
 use super::view::{PersonView, View, Who};
 use crate::directory::Value;
 use crate::plan::{
-    Action, AttributeChange, Builder, Entry, GroupLink, Groups, Link, Op, Role, Subject,
+    Action, AttributeChange, Builder, Entry, GroupLink, Groups, Link, LinkState, Op, Role, Subject,
     SubjectKind,
 };
 use crate::rules::groups::{GroupFacts, pushed};
@@ -48,6 +48,7 @@ pub struct Deciding<'a> {
     targets: &'a BTreeMap<String, Arc<dyn Target>>,
     now: Timestamp,
     no_links: bool,
+    everything_marked: bool,
     out: Decided,
     /// Users already decided in a contest, by portal.
     settled: HashSet<(usize, Who)>,
@@ -73,6 +74,8 @@ struct Stand {
     presence: Presence,
     key: Option<String>,
     link: Option<Link>,
+    /// The store does not have the link yet.
+    left_behind: bool,
 }
 
 impl<'a> Deciding<'a> {
@@ -88,6 +91,7 @@ impl<'a> Deciding<'a> {
             targets,
             now,
             no_links: !view.store.has_links()?,
+            everything_marked: view.store.everything_marked()?,
             out: Decided::default(),
             settled: HashSet::new(),
             pushed: HashMap::new(),
@@ -145,7 +149,12 @@ impl<'a> Deciding<'a> {
         Ok(())
     }
 
-    fn stand(&self, portal: usize, who: Who, person: Arc<PersonView>) -> Result<Stand, RunError> {
+    fn stand(
+        &mut self,
+        portal: usize,
+        who: Who,
+        person: Arc<PersonView>,
+    ) -> Result<Stand, RunError> {
         let rules = &self.portals[portal];
         let source = &self.view.sources[who.source].rules;
         let presence = presence(&person.person(source), rules);
@@ -156,13 +165,58 @@ impl<'a> Deciding<'a> {
                 .view
                 .own_link(&rules.name, rules.match_on, &source.name, &person)?,
         };
-        Ok(Stand {
+        let mut stand = Stand {
             who,
             person,
             presence,
             key,
             link,
-        })
+            left_behind: false,
+        };
+        if stand.link.is_none() && !stand.presence.is_present() {
+            stand.link = self.left_behind(portal, &stand)?;
+            stand.left_behind = stand.link.is_some();
+        }
+        Ok(stand)
+    }
+
+    /// The link that is missing for an account of somebody absent: a run was cut off between
+    /// the account and its link, or never heard that the account was made, and before the next
+    /// run they left. Whoever that may be true of carries a mark.
+    fn left_behind(&mut self, portal: usize, stand: &Stand) -> Result<Option<Link>, RunError> {
+        let rules = &self.portals[portal];
+        let source = &self.view.sources[stand.who.source].rules.name;
+        let id = stand.person.user.id.as_str();
+        if !self.targets[&rules.target].knows_owners(self.everything_marked)
+            || !(self.everything_marked || self.view.store.is_marked(b'u', source, id)?)
+        {
+            return Ok(None);
+        }
+        for key in stand.key.iter().chain(&stand.person.old_keys) {
+            if self.view.store.link(&rules.name, key)?.is_some() {
+                continue;
+            }
+            match self.asked(portal, |target| target.find(&rules.name, key)) {
+                Ok(Some(found)) if found.made_for.as_deref() == Some(id) => {
+                    return Ok(Some(Link {
+                        key: key.clone(),
+                        source: source.clone(),
+                        user: id.to_owned(),
+                        account: found.account,
+                        groups: found.groups,
+                        state: LinkState::Live,
+                    }));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.is_away(&rules.target, error)?;
+                    let subject = self.subject(stand);
+                    self.mark(&subject, true);
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Decides for a user and for everyone the user shares a key with.
@@ -327,11 +381,14 @@ impl<'a> Deciding<'a> {
             _ => Vec::new(),
         };
         let groups = self.pushed_groups(portal, stand)?;
-        let held = stand
-            .link
-            .as_ref()
-            .or(taken)
-            .map(|link| link.groups.clone());
+        let id = stand.person.user.id.as_str();
+        let held = match (stand.link.as_ref().or(taken), &found) {
+            (Some(link), _) => Some(link.groups.clone()),
+            (None, Some(found)) if found.made_for.as_deref() == Some(id) => {
+                Some(found.groups.clone())
+            }
+            (None, _) => None,
+        };
         let leaving_groups = self.leaving_groups(portal, &groups, &held.unwrap_or_default())?;
         let person = stand.person.person(source);
         let mut decision = decide(&Situation {
@@ -350,6 +407,11 @@ impl<'a> Deciding<'a> {
             now: self.now,
         });
         decision.watch |= unknown;
+        if let (Some(link), true) = (&stand.link, stand.left_behind)
+            && decision.link == LinkChange::None
+        {
+            decision.link = LinkChange::Put(Box::new(link.clone()));
+        }
         let subject = subject_of(&person);
         if decision.ends_admin {
             let key = stand

@@ -2,6 +2,7 @@
 //! compare the portals with what the rules ask for, worked out naively.
 
 mod conductor;
+mod cut_off;
 mod histories;
 mod keep;
 mod stories;

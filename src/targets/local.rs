@@ -30,7 +30,13 @@ impl Target for Local {
         let found = self.store.local_account(portal, key)?;
         Ok(found.map(|found| Found {
             account: found.account,
+            made_for: Some(found.source_id),
+            groups: found.groups,
         }))
+    }
+
+    fn knows_owners(&self, _of_many: bool) -> bool {
+        true
     }
 
     fn devices(&self, portal: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError> {

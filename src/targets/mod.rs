@@ -16,7 +16,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use crate::finding::Finding;
-use crate::plan::{Account, Action};
+use crate::plan::{Account, Action, Groups};
 use crate::rules::Portal;
 use crate::rules::lifecycle::Device;
 
@@ -36,6 +36,10 @@ pub enum TargetError {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Found {
     pub account: Account,
+    /// The id at its source of whom it was made for, where the target keeps that.
+    pub made_for: Option<String>,
+    /// The pushed groups that hold it, where the target is asked for them here.
+    pub groups: Groups,
 }
 
 /// One thing that a target holds, as it is read back.
@@ -72,6 +76,12 @@ pub trait Target: Send + Sync {
 
     /// The account that stands under a key.
     fn find(&self, portal: &str, key: &str) -> Result<Option<Found>, TargetError>;
+
+    /// Whether what is found says whom it was made for; of many, without a request for each.
+    fn knows_owners(&self, of_many: bool) -> bool {
+        let _ = of_many;
+        false
+    }
 
     /// The assigned devices of a portal, by the account's key. Most kinds have none.
     fn devices(&self, portal: &str) -> Result<BTreeMap<String, Vec<Device>>, TargetError> {

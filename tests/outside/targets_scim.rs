@@ -405,6 +405,41 @@ fn answers_that_are_lost_lead_to_no_second_account() {
 }
 
 #[test]
+fn accounts_that_were_made_unheard_go_with_those_who_have_left_by_then() {
+    let app = App {
+        provider: "generic.unheard",
+        on_deactivate: "remove",
+        push: "[]",
+        target: "on_remove = \"delete\"\n",
+        ..App::new("generic")
+    };
+    let world = app.world();
+    // Users are made, and neither the answer nor a second look tells so.
+    let unheard = json!([
+        {"path": "/scim/*/Users", "method": "POST", "kind": "belated", "status": 500},
+        {"target": "/scim/*externalId*", "kind": "status", "status": 500},
+    ]);
+    world.sim.faults(unheard).expect("rules");
+    world.run(&["sync"]).ends_with(3);
+    world.sim.clear_faults();
+    let made = list(&app.truth(&world)["users"]).to_vec();
+    assert!(!made.is_empty());
+    for user in &made {
+        let id = text(&user["externalId"]);
+        let twins = world.accounts("twin");
+        let twin = list(&twins).iter().find(|twin| twin["source_id"] == id);
+        let (place, left) = match twin.expect("a twin")["source"] == "okta" {
+            true => ("okta", json!({"status": "DEPROVISIONED"})),
+            false => ("graph", json!({"accountEnabled": false})),
+        };
+        world.control("PATCH", &format!("{place}/users/{id}"), left);
+    }
+    world.sync(&[]);
+    app.agrees(&world);
+    app.quiet(&world);
+}
+
+#[test]
 fn trouble_with_anything_is_made_up_for_by_the_next_runs() {
     let app = App {
         provider: "aws-iam-identity-center.troubled",

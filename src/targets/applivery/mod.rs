@@ -33,7 +33,7 @@ use people::{Kind, Person};
 
 use super::{Finding, Found, Held, Step, Target, TargetError};
 use crate::http::HttpError;
-use crate::plan::{Account, Op};
+use crate::plan::{Account, Groups, Op};
 use crate::rules::lifecycle::Device;
 use crate::rules::{OnDeactivate, Portal};
 use crate::store::Store;
@@ -197,6 +197,8 @@ impl Target for Applivery {
         let person = self.runtime.block_on(self.find_person(place, key))?;
         Ok(person.map(|person| Found {
             account: place.account(&person),
+            made_for: None,
+            groups: Groups::default(),
         }))
     }
 

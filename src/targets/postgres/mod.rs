@@ -234,11 +234,14 @@ impl Target for Postgres {
             }
             How::Absent | How::Ask => {}
         }
-        let account = self.with(state, async |session: &mut Session| {
+        let found = self.with(state, async |session: &mut Session| {
             read_back::find(session, portal, key).await
         });
-        let account = account.map_err(never_refused)?;
-        Ok(account.map(|account| Found { account }))
+        found.map_err(never_refused)
+    }
+
+    fn knows_owners(&self, _of_many: bool) -> bool {
+        true
     }
 
     fn creates_with_groups(&self) -> bool {

@@ -5,20 +5,28 @@ use std::collections::BTreeSet;
 use super::read::{ACCOUNT, account};
 use super::session::Session;
 use super::trouble::Trouble;
-use super::{Held, Postgres, State, TargetError, never_refused};
-use crate::plan::Account;
+use super::{Found, Held, Postgres, State, TargetError, never_refused};
+use crate::plan::{Account, Groups};
 
 /// How many rows are read at a time.
 const PAGE: i64 = 5_000;
 
 /// The account that stands under a key.
-pub async fn find(session: &Session, portal: &str, key: &str) -> Result<Option<Account>, Trouble> {
+pub async fn find(session: &Session, portal: &str, key: &str) -> Result<Option<Found>, Trouble> {
     let sql = format!(
-        "select {ACCOUNT} from portal_accounts a \
+        "select {ACCOUNT}, u.idp_id \
+         from portal_accounts a join directory_users u on u.id = a.user_id \
          where a.portal = $1 and a.key = $2 and a.state <> 'removed'"
     );
     let row = session.client.query_opt(&sql, &[&portal, &key]).await?;
-    row.map(|row| account(&row)).transpose()
+    row.map(|row| {
+        Ok(Found {
+            account: account(&row)?,
+            made_for: row.try_get("idp_id")?,
+            groups: Groups::default(),
+        })
+    })
+    .transpose()
 }
 
 /// Every key of a portal.

@@ -40,7 +40,7 @@ pub use profile::Profile;
 
 use super::{Finding, Found, Held, Step, Target, TargetError};
 use crate::config::RoleAs;
-use crate::plan::{Op, SubjectKind};
+use crate::plan::{Groups, Op, SubjectKind};
 use crate::rules::{MatchOn, Portal};
 use crate::store::Store;
 
@@ -187,7 +187,13 @@ impl Target for Scim {
         };
         Ok(found.map(|found| Found {
             account: found.account,
+            made_for: found.external_id,
+            groups: Groups::default(),
         }))
+    }
+
+    fn knows_owners(&self, of_many: bool) -> bool {
+        !of_many || self.lists_whole()
     }
 
     fn batch(&self) -> usize {
