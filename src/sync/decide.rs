@@ -197,7 +197,8 @@ impl<'a> Deciding<'a> {
                 continue;
             }
             match self.asked(portal, |target| target.find(&rules.name, key)) {
-                Ok(Some(found)) if found.made_for.as_deref() == Some(id) => {
+                // One that is disabled was seen to: some targets keep what is removed.
+                Ok(Some(found)) if found.is_of(id) && found.account.active => {
                     return Ok(Some(Link {
                         key: key.clone(),
                         source: source.clone(),
@@ -384,9 +385,7 @@ impl<'a> Deciding<'a> {
         let id = stand.person.user.id.as_str();
         let held = match (stand.link.as_ref().or(taken), &found) {
             (Some(link), _) => Some(link.groups.clone()),
-            (None, Some(found)) if found.made_for.as_deref() == Some(id) => {
-                Some(found.groups.clone())
-            }
+            (None, Some(found)) if found.is_of(id) => Some(found.groups.clone()),
             (None, _) => None,
         };
         let leaving_groups = self.leaving_groups(portal, &groups, &held.unwrap_or_default())?;

@@ -42,6 +42,13 @@ pub struct Found {
     pub groups: Groups,
 }
 
+impl Found {
+    /// Whether it is known to have been made for who has this id at the source.
+    pub fn is_of(&self, id: &str) -> bool {
+        self.made_for.as_deref() == Some(id)
+    }
+}
+
 /// One thing that a target holds, as it is read back.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub enum Held {

@@ -160,6 +160,18 @@ fn an_account_that_others_made_stays_when_somebody_who_was_owed_one_leaves() {
 }
 
 #[test]
+fn one_that_is_disabled_already_is_left_alone() {
+    let (world, _) = unheard("remove");
+    let store = &world.sync.store;
+    let mut account = store.local_account("p", "ada@corp").unwrap().unwrap();
+    account.account.active = false;
+    let put = crate::store::portals::put_local_account("p", &account);
+    store.write(vec![put]).unwrap();
+    leaves(&world);
+    assert_eq!(lines(&world.settle()), Vec::<String>::new());
+}
+
+#[test]
 fn the_target_is_not_asked_for_those_who_never_were_to_have_an_account() {
     let (world, target) = unheard("remove");
     world.settle();

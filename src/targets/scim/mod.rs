@@ -39,7 +39,7 @@ use memory::{Learnt, Run};
 pub use profile::Profile;
 
 use super::{Finding, Found, Held, Step, Target, TargetError};
-use crate::config::RoleAs;
+use crate::config::{OnRemove, RoleAs};
 use crate::plan::{Groups, Op, SubjectKind};
 use crate::rules::{MatchOn, Portal};
 use crate::store::Store;
@@ -193,7 +193,8 @@ impl Target for Scim {
     }
 
     fn knows_owners(&self, of_many: bool) -> bool {
-        !of_many || self.lists_whole()
+        // What a removal leaves as it is looks as if it had never been removed.
+        self.profile.on_remove != OnRemove::Nothing && (!of_many || self.lists_whole())
     }
 
     fn batch(&self) -> usize {
