@@ -5,7 +5,6 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use axum::Router;
@@ -71,7 +70,7 @@ pub async fn run(ask: Scim) -> anyhow::Result<()> {
         true => {
             let filled = ask.users.saturating_sub(MEMBERS);
             fill(&daemon, filled).await?;
-            daemon.rests().await?;
+            daemon.rests()?;
             ask.users - filled
         }
         false => ask.users,
@@ -82,7 +81,7 @@ pub async fn run(ask: Scim) -> anyhow::Result<()> {
     });
     row("create a user", load.await?);
     // A run makes their accounts meanwhile and after.
-    daemon.rests().await?;
+    daemon.rests()?;
 
     let ids = Arc::new(ids(&daemon, MEMBERS.min(ask.users)).await?);
     let by_id = ids.clone();
@@ -260,15 +259,17 @@ impl Daemon {
         serde_json::from_slice(&answer.stdout).with_context(|| format!("an answer to {command:?}"))
     }
 
-    /// Waits until everybody who was pushed has what the rules give them.
-    async fn rests(&self) -> anyhow::Result<()> {
-        loop {
-            let status = self.says(&["status"])?;
-            if status["watched"] == 0 && status["owed"] == 0 {
-                return Ok(());
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+    /// Waits until everybody who was pushed has what the rules give them: a run that is asked for
+    /// now begins when the one that goes on has ended.
+    fn rests(&self) -> anyhow::Result<()> {
+        let run = Command::new(&self.program)
+            .args(["sync", "-c"])
+            .arg(&self.settings)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        anyhow::ensure!(run?.success(), "a run does not end well");
+        Ok(())
     }
 
     async fn call(&self, method: &str, below: &str, body: Value) -> anyhow::Result<Value> {
