@@ -53,6 +53,8 @@ pub async fn deliver(outbox: Arc<Outbox>, until: Until) -> Result<(), StoreError
         heard: began,
         under_way: JoinSet::new(),
         pruned: None,
+        // It may have been until just now, and nobody was here to see.
+        was_away: matches!(until, Until::Told(_)),
         ended: false,
         state,
         outbox,
@@ -114,6 +116,8 @@ struct Delivering {
     heard: tokio::time::Instant,
     under_way: JoinSet<Tried>,
     pruned: Option<tokio::time::Instant>,
+    /// What waits for its next attempt may do so because the receiver was away.
+    was_away: bool,
     /// Nothing more is begun.
     ended: bool,
     state: OutboxState,
@@ -198,7 +202,14 @@ impl Delivering {
                 self.outbox.store.write(vec![
                     events::delete_waiting(&name, next.sequence),
                     events::put_outbox_state(&name, &self.state),
-                ])
+                ])?;
+                if std::mem::take(&mut self.was_away) {
+                    // Else what was tried meanwhile, and all that is tied to it, would wait for
+                    // hours yet.
+                    self.outbox.hasten(now)?;
+                    self.window.rewind();
+                }
+                Ok(())
             }
             Some(Err(refusal)) => self.note_refusal(next, refusal, now),
         }
@@ -215,6 +226,7 @@ impl Delivering {
         self.state.failed += 1;
         let was_worn = self.rest.is_worn();
         self.rest.failed(&options.schedule, refusal.pause, now);
+        self.was_away |= self.rest.is_worn();
         if refusal.for_good {
             // The attempt is none: the event waits for other settings.
             self.window.put_off(next.sequence, now);
@@ -239,7 +251,14 @@ impl Delivering {
         let mut ops = Vec::new();
         match wait {
             Some(wait) => {
-                let due = after(now, wait);
+                let own = after(now, wait);
+                let look = self.rest.until(now).filter(|_| self.rest.is_worn());
+                let (due, attempts) = match look {
+                    // It is the receiver's failure: none of the event's attempts, and something
+                    // must be there to look again with.
+                    Some(look) if look < own => (look, next.attempts),
+                    _ => (own, attempts),
+                };
                 tracing::debug!(
                     target.name = %name,
                     "event {sequence} of {name} was not taken, next try {due}: {}", refusal.why

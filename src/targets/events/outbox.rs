@@ -156,6 +156,23 @@ impl Outbox {
         wanted.is_empty() || wanted.iter().any(|glob| glob.fits_folded(kind.as_str()))
     }
 
+    /// Makes due whatever waits for its next attempt.
+    pub fn hasten(&self, now: Timestamp) -> Result<(), StoreError> {
+        let name = self.name();
+        let mut ops = Vec::new();
+        for row in self.store.waiting_after(name, 0) {
+            let (sequence, waiting) = row?;
+            if waiting.due > now {
+                let due = Waiting {
+                    due: now,
+                    ..waiting
+                };
+                ops.push(events::put_waiting(name, sequence, &due));
+            }
+        }
+        self.store.write(ops)
+    }
+
     /// Puts events back, to be delivered once more with the ids they had. A receiver that had
     /// refused for good is asked again. How many were put back.
     pub fn replay(&self, replay: Replay, now: Timestamp) -> Result<u64, StoreError> {

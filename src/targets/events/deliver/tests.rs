@@ -242,6 +242,43 @@ async fn a_drain_takes_what_is_due_and_gives_a_dead_receiver_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_receiver_did_not_take_while_it_was_away_goes_as_soon_as_it_is_back() {
+    let away = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let (outbox, mut coming) = receiver(&[0, 3_600_000, 3_600_000], {
+        let away = away.clone();
+        move |_, _| match away.load(std::sync::atomic::Ordering::SeqCst) {
+            true => Answer::Says(500),
+            false => Answer::Takes,
+        }
+    })
+    .await;
+    // Two of each, so that the second waits for the first.
+    let names: Vec<String> = (0..100).map(|number| (number % 50).to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    put_in(&outbox, users(&names));
+    deliver(outbox.clone(), Until::Drained).await.unwrap();
+    while coming.try_recv().is_ok() {}
+    away.store(false, std::sync::atomic::Ordering::SeqCst);
+    let came = taken(&outbox, &mut coming, names.len()).await;
+    assert_eq!(came.len(), names.len());
+    assert_eq!(outbox.store.waiting_count("hooks").unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_is_away_is_looked_for_again_long_before_an_event_is_due() {
+    let hour = 3_600_000;
+    let (outbox, mut coming) = receiver(&[0, 1, 1, 1, 1, hour], |_, attempt| match attempt {
+        1..8 => Answer::Says(500),
+        _ => Answer::Takes,
+    })
+    .await;
+    put_in(&outbox, users(&["a"]));
+    let came = taken(&outbox, &mut coming, 1).await;
+    assert_eq!(came.last().expect("it came").attempt, 8);
+    assert_eq!(outbox.state().unwrap().dead, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_is_a_refusal() {
     let (outbox, mut coming) = receiver(&[0], |_, _| Answer::Says(307)).await;
     put_in(&outbox, users(&["a"]));
