@@ -91,16 +91,19 @@ pub async fn run(ask: Scim) -> anyhow::Result<()> {
     });
     row("read a user by id", load.await?);
     let users = ask.users;
-    let load = load::run(&address, &token, connections, ask.requests, 200, move |n| {
-        let name = format!("user{}%40bench.example", (n * 7919) % users);
-        let filter = format!("userName%20eq%20%22{name}%22");
-        (
-            "GET",
-            path(&format!("/Users?filter={filter}")),
-            String::new(),
-        )
-    });
-    row("find a user by userName", load.await?);
+    // Among many the first look-up of each meets what is not in the daemon's memory.
+    for what in ["find a user by userName", "find the same users again"] {
+        let load = load::run(&address, &token, connections, ask.requests, 200, move |n| {
+            let name = format!("user{}%40bench.example", (n * 7919) % users);
+            let filter = format!("userName%20eq%20%22{name}%22");
+            (
+                "GET",
+                path(&format!("/Users?filter={filter}")),
+                String::new(),
+            )
+        });
+        row(what, load.await?);
+    }
 
     let members: Vec<Value> = ids.iter().map(|id| json!({ "value": id })).collect();
     let group = json!({ "schemas": [GROUP], "displayName": "All", "members": members });
