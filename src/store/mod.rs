@@ -149,7 +149,7 @@ impl Store {
         Ok(self.engine.flush()?)
     }
 
-    /// For after a run, when what it wrote need not be in memory any longer.
+    /// For when what a run wrote need not be in memory any longer.
     pub fn give_back_memory(&self) -> Result<(), StoreError> {
         Ok(self.engine.give_back_memory()?)
     }
