@@ -46,8 +46,8 @@ const FLUSHES_PER_MARK: u64 = 64;
 
 /// How much may be written before the memory that sled keeps of it is worth a reopening.
 ///
-/// 16 MiB: a first run of 10,000 people writes more, a day of changes less.
-const REFRESH_AFTER_BYTES: u64 = 16 * 1024 * 1024;
+/// 4 MiB: each half of a first run of 10,000 people writes more, a day of changes less.
+const REFRESH_AFTER_BYTES: u64 = 4 * 1024 * 1024;
 
 /// How long a reopening waits for the lock on the store that it has just let go.
 const PATIENCE: Duration = Duration::from_secs(5);

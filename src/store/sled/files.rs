@@ -15,6 +15,29 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
+/// Removes snapshots that a kill left half written. sled would take the newest for whole, and call
+/// the store damaged. The one before it is there as long as a newer one has not got its name, and
+/// the log has everything since.
+pub(super) fn drop_unfinished(dir: &Path) -> io::Result<()> {
+    // Whoever holds the store may be writing one just now.
+    let held = match File::open(dir.join("db")) {
+        Ok(log) => log,
+        Err(_) => return Ok(()),
+    };
+    if held.try_lock().is_err() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            gone_is_fine(fs::remove_file(entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn gone_is_fine(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

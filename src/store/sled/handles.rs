@@ -4,7 +4,8 @@ use std::path::Path;
 
 use ::sled::Db;
 
-use super::errors::open_error;
+use super::errors::{io_error, open_error};
+use super::files::drop_unfinished;
 use super::waterline::{self, Level, Waterline};
 use super::{EngineError, Tree, format};
 
@@ -26,6 +27,7 @@ impl Handles {
         place: &str,
         cache_bytes: u64,
     ) -> Result<(Handles, Waterline, format::Stamp), EngineError> {
+        drop_unfinished(dir).map_err(|cause| io_error("open", place, cause))?;
         let failed_to_open = |cause| open_error(place, cause);
         let db = ::sled::Config::default()
             .path(dir)

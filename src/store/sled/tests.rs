@@ -57,6 +57,24 @@ fn rows_are_there_after_reopening() {
 }
 
 #[test]
+fn a_snapshot_that_a_kill_left_half_written_is_no_damage() {
+    let (engine, dir) = new();
+    let ops = (0..500_u32).map(|n| Op::put(Tree::Users, n.to_be_bytes(), [7; 40]));
+    engine.write(ops.collect()).unwrap();
+    drop(engine);
+    let half = dir.path().join("snap.FFFFFFFFFFFFFFFF.generating");
+    for content in [&b""[..], &[1; 40]] {
+        fs::write(&half, content).unwrap();
+        let engine = open(dir.path());
+        assert_eq!(engine.scan(Tree::Users, KeyRange::all()).count(), 500);
+        // Somebody who cannot have the store leaves what its holder may be writing.
+        fs::write(&half, content).unwrap();
+        assert!(SledEngine::open(dir.path(), 1 << 20).is_err());
+        assert!(half.exists());
+    }
+}
+
+#[test]
 fn a_reopened_store_is_the_one_it_was() {
     let (engine, dir) = new();
     let ops = (0..500_u32).map(|n| Op::put(Tree::Users, n.to_be_bytes(), [7; 40]));
