@@ -247,30 +247,25 @@ impl Daemon {
             token: String::new(),
             http: reqwest::Client::new(),
         };
-        let made = daemon.says(&["token", "create", "--source", "push"])?;
+        let made = daemon
+            .command(&["token", "create", "--source", "push", "--format", "json"])
+            .output()?;
+        let made: Value = serde_json::from_slice(&made.stdout).context("a token")?;
         daemon.token = made["token"].as_str().context("a token")?.to_owned();
         Ok(daemon)
     }
 
-    /// What a command answers.
-    fn says(&self, command: &[&str]) -> anyhow::Result<Value> {
-        let answer = Command::new(&self.program)
-            .args(command)
-            .args(["--format", "json", "-c"])
-            .arg(&self.settings)
-            .output()?;
-        serde_json::from_slice(&answer.stdout).with_context(|| format!("an answer to {command:?}"))
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(words).arg("-c").arg(&self.settings);
+        command
     }
 
     /// Waits until everybody who was pushed has what the rules give them: a run that is asked for
     /// now begins when the one that goes on has ended.
     fn rests(&self) -> anyhow::Result<()> {
-        let run = Command::new(&self.program)
-            .args(["sync", "-c"])
-            .arg(&self.settings)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+        let mut run = self.command(&["sync"]);
+        let run = run.stdout(Stdio::null()).stderr(Stdio::null()).status();
         anyhow::ensure!(run?.success(), "a run does not end well");
         Ok(())
     }

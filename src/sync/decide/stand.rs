@@ -57,11 +57,7 @@ impl Deciding<'_> {
     /// The link that is missing for an account of somebody absent: a run was cut off between
     /// the account and its link, or never heard that the account was made, and before the next
     /// run they left. Whoever that may be true of carries a mark.
-    pub(super) fn left_behind(
-        &mut self,
-        portal: usize,
-        stand: &Stand,
-    ) -> Result<Option<Link>, RunError> {
+    fn left_behind(&mut self, portal: usize, stand: &Stand) -> Result<Option<Link>, RunError> {
         let rules = &self.portals[portal];
         let source = &self.view.sources[stand.who.source].rules.name;
         let id = stand.person.user.id.as_str();
