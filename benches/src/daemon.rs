@@ -27,6 +27,8 @@ pub struct Reading {
     /// In user and kernel mode together, since it began.
     pub cpu: Duration,
     pub rss_kib: u64,
+    /// To disk, since it began.
+    pub written: u64,
     /// Open file descriptors.
     pub files: usize,
 }
@@ -116,11 +118,11 @@ impl Daemon {
         let per_second = unsafe { libc::sysconf(libc::_SC_CLK_TCK) };
         let per_second = u64::try_from(per_second).unwrap_or(100).max(1);
         let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let rss = rss.and_then(|rest| rest.split_whitespace().next());
+        let io = std::fs::read_to_string(format!("/proc/{pid}/io"))?;
         Ok(Reading {
             cpu: Duration::from_millis((ticks(11)? + ticks(12)?) * 1_000 / per_second),
-            rss_kib: rss.context("the memory of the process")?.parse()?,
+            rss_kib: number(&status, "VmRSS:")?,
+            written: number(&io, "write_bytes:")?,
             files: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
         })
     }
@@ -149,6 +151,13 @@ impl Daemon {
         ensure!(status.success(), "rosterd ended with {status}");
         Ok(())
     }
+}
+
+/// The number on the line with this name.
+fn number(lines: &str, name: &str) -> anyhow::Result<u64> {
+    let rest = lines.lines().find_map(|line| line.strip_prefix(name));
+    let word = rest.and_then(|rest| rest.split_whitespace().next());
+    Ok(word.with_context(|| format!("no {name}"))?.parse()?)
 }
 
 impl Drop for Daemon {

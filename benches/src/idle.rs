@@ -27,10 +27,10 @@ pub async fn run(options: Idle) -> anyhow::Result<()> {
         state: work.join("idle"),
     };
     println!(
-        "| {} users, {} s | CPU | of a core | memory at most |",
+        "| {} users, {} s | CPU | of a core | memory at most | to disk |",
         options.users, options.seconds
     );
-    println!("| --- | --- | --- | --- |");
+    println!("| --- | --- | --- | --- | --- |");
     // The same state twice: what a first run of everybody needed is no part of a daemon that
     // was started later.
     for name in ["after the first full run", "after a restart"] {
@@ -44,16 +44,14 @@ pub async fn run(options: Idle) -> anyhow::Result<()> {
             tokio::time::sleep(Duration::from_secs(1)).await;
             most = most.max(daemon.reading()?.rss_kib);
         }
-        let cpu = daemon
-            .reading()?
-            .cpu
-            .saturating_sub(before.cpu)
-            .as_secs_f64();
+        let after = daemon.reading()?;
+        let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64();
         daemon.stop()?;
         println!(
-            "| {name} | {cpu:.2} s | {:.2} % | {} MiB |",
+            "| {name} | {cpu:.2} s | {:.2} % | {} MiB | {} KiB |",
             cpu * 100.0 / options.seconds.max(1) as f64,
-            most / 1_024
+            most / 1_024,
+            (after.written - before.written) / 1_024
         );
     }
     Ok(())

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::engine::{
@@ -19,6 +20,7 @@ type Trees = [Rows; Tree::ALL.len()];
 #[derive(Default)]
 pub struct MemoryEngine {
     trees: RwLock<Trees>,
+    flushes: AtomicU64,
 }
 
 impl MemoryEngine {
@@ -27,6 +29,11 @@ impl MemoryEngine {
         let engine = MemoryEngine::default();
         format::settle(&engine, Stamp::Missing).expect("memory neither fills up nor tears");
         engine
+    }
+
+    /// How often it was asked to make what was written durable.
+    pub fn flushes(&self) -> u64 {
+        self.flushes.load(Ordering::SeqCst)
     }
 
     // A lock is poisoned by a panic elsewhere; no write below can stop half way, so what it
@@ -107,6 +114,7 @@ impl Engine for MemoryEngine {
     }
 
     fn flush(&self) -> Result<(), EngineError> {
+        self.flushes.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 

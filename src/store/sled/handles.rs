@@ -9,9 +9,13 @@ use super::files::drop_unfinished;
 use super::waterline::{self, Level, Waterline};
 use super::{EngineError, Tree, format};
 
-/// Half a second between sled's own flushes. Without them, random overwrites pile up in memory.
-/// Nothing relies on them for durability.
-const FLUSH_EVERY_MS: u64 = 500;
+/// How often sled tidies up: each time it writes anew what a half-empty piece of its file still
+/// holds. Nothing relies on it for durability.
+///
+/// A minute: where more than half of the file is free, one tidied piece can leave another to be
+/// tidied for ever, and every half second that came to 95 GB a day from a daemon with nothing to
+/// do. Without it the file only grows.
+const TIDY_EVERY_MS: u64 = 60_000;
 
 /// What sled gave when it was opened. Who reads on holds it, so that it stays open.
 pub(super) struct Handles {
@@ -32,7 +36,7 @@ impl Handles {
         let db = ::sled::Config::default()
             .path(dir)
             .cache_capacity(cache_bytes)
-            .flush_every_ms(Some(FLUSH_EVERY_MS))
+            .flush_every_ms(Some(TIDY_EVERY_MS))
             .open()
             .map_err(failed_to_open)?;
         let open = |tree: Tree| db.open_tree(tree.name()).map_err(failed_to_open);

@@ -20,7 +20,8 @@ use crate::clock;
 use crate::store::StoreError;
 use crate::store::events::{self, Dead, OutboxState, RefusedForGood, Waiting};
 
-/// How often it is looked whether another process has put something back.
+/// How often it is looked whether another process has put something back, and what was struck
+/// off is made durable.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How often old events are forgotten.
@@ -50,7 +51,8 @@ pub async fn deliver(outbox: Arc<Outbox>, until: Until) -> Result<(), StoreError
         window: Window::default(),
         rest: Rest::default(),
         bell: outbox.store.outbox_bell(outbox.name())?,
-        heard: began,
+        looked: began,
+        noted: false,
         under_way: JoinSet::new(),
         pruned: None,
         // It may have been until just now, and nobody was here to see.
@@ -66,7 +68,7 @@ pub async fn deliver(outbox: Arc<Outbox>, until: Until) -> Result<(), StoreError
     loop {
         let now = clock::now();
         delivering.prune(now)?;
-        delivering.hear_the_bell()?;
+        delivering.look_around()?;
         delivering.begin_what_may_go(now)?;
         if told.is_none() {
             let spent = began.elapsed() >= DRAINING;
@@ -113,7 +115,9 @@ struct Delivering {
     window: Window,
     rest: Rest,
     bell: u64,
-    heard: tokio::time::Instant,
+    looked: tokio::time::Instant,
+    /// Something was written since.
+    noted: bool,
     under_way: JoinSet<Tried>,
     pruned: Option<tokio::time::Instant>,
     /// What waits for its next attempt may do so because the receiver was away.
@@ -185,6 +189,7 @@ impl Delivering {
                 .failed(&self.outbox.options.schedule, None, clock::now());
             return Ok(());
         };
+        self.noted = true;
         let (now, name) = (clock::now(), self.outbox.name().to_owned());
         match answer {
             None => {
@@ -298,12 +303,15 @@ impl Delivering {
         self.outbox.store.transact(ops)
     }
 
-    /// Somebody else may have put something back.
-    fn hear_the_bell(&mut self) -> Result<(), StoreError> {
-        if self.heard.elapsed() < LOOK {
+    /// Makes durable what was struck off, and hears whether somebody else put something back.
+    fn look_around(&mut self) -> Result<(), StoreError> {
+        if self.looked.elapsed() < LOOK {
             return Ok(());
         }
-        self.heard = tokio::time::Instant::now();
+        self.looked = tokio::time::Instant::now();
+        if std::mem::take(&mut self.noted) {
+            self.outbox.store.flush_together()?;
+        }
         let bell = self.outbox.store.outbox_bell(self.outbox.name())?;
         if bell != self.bell {
             self.bell = bell;

@@ -9,10 +9,11 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::store::MemoryEngine;
 use crate::store::events::EventKind::*;
 use crate::targets::events::Replay;
 use crate::targets::events::outbox::Draft;
-use crate::targets::events::outbox::tests::{draft, outbox_to};
+use crate::targets::events::outbox::tests::{draft, outbox_on, outbox_to};
 
 /// How a receiver answers the event of a sequence number at its nth attempt.
 type Answers = dyn Fn(u64, u32) -> Answer + Send + Sync;
@@ -65,11 +66,10 @@ async fn take(State(desk): State<Arc<Desk>>, headers: HeaderMap, body: String) -
     }
 }
 
-/// A receiver, a queue to it, and what came.
-async fn receiver(
-    waits_ms: &[u64],
+/// The address of a receiver, and what came.
+async fn desk(
     answers: impl Fn(u64, u32) -> Answer + Send + Sync + 'static,
-) -> (Arc<Outbox>, mpsc::UnboundedReceiver<Came>) {
+) -> (String, mpsc::UnboundedReceiver<Came>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let (came, coming) = mpsc::unbounded_channel();
@@ -80,6 +80,15 @@ async fn receiver(
     });
     let routes = Router::new().fallback(take).with_state(desk);
     tokio::spawn(async { axum::serve(listener, routes).await });
+    (url, coming)
+}
+
+/// A receiver, a queue to it, and what came.
+async fn receiver(
+    waits_ms: &[u64],
+    answers: impl Fn(u64, u32) -> Answer + Send + Sync + 'static,
+) -> (Arc<Outbox>, mpsc::UnboundedReceiver<Came>) {
+    let (url, coming) = desk(answers).await;
     (Arc::new(outbox_to(&url, waits_ms, &[])), coming)
 }
 
@@ -157,6 +166,27 @@ async fn who_is_killed_before_it_could_note_so_delivers_again_with_the_same_id()
     assert!(killed.await.unwrap_err().is_cancelled());
     let again = taken(&outbox, &mut coming, 1).await.pop().unwrap();
     assert_eq!((again.id, again.attempt), (first.id, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_taken_is_soon_struck_off_for_good() {
+    let (url, mut coming) = desk(|_, _| Answer::Takes).await;
+    let engine = Arc::new(MemoryEngine::new());
+    let outbox = Arc::new(outbox_on(engine.clone(), &url, &[0, 1], &[]));
+    put_in(&outbox, users(&["a"]));
+    let before = engine.flushes();
+    let (_never, told) = watch::channel(false);
+    let delivering = tokio::spawn(deliver(outbox.clone(), Until::Told(told)));
+    assert!(coming.recv().await.unwrap().taken);
+    let flushed = async {
+        while engine.flushes() == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    let patience = Duration::from_secs(60);
+    tokio::time::timeout(patience, flushed).await.unwrap();
+    assert_eq!(outbox.store.waiting_count("hooks").unwrap(), 0);
+    delivering.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,15 @@ use crate::targets::events::post;
 
 /// A queue with nobody at its other end.
 pub fn outbox_to(url: &str, waits_ms: &[u64], wanted: &[&str]) -> Outbox {
+    outbox_on(Arc::new(MemoryEngine::new()), url, waits_ms, wanted)
+}
+
+pub fn outbox_on(
+    engine: Arc<MemoryEngine>,
+    url: &str,
+    waits_ms: &[u64],
+    wanted: &[&str],
+) -> Outbox {
     let receiver = Receiver::open(post::Options {
         key: "targets.hooks".into(),
         url: url.into(),
@@ -29,7 +38,7 @@ pub fn outbox_to(url: &str, waits_ms: &[u64], wanted: &[&str]) -> Outbox {
         keep: Duration::from_secs(3600),
         concurrency: 4,
     };
-    Outbox::new(Store::new(Arc::new(MemoryEngine::new())), options)
+    Outbox::new(Store::new(engine), options)
 }
 
 fn outbox(wanted: &[&str]) -> Outbox {
