@@ -15,13 +15,16 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Removes snapshots that a kill left half written. sled would take the newest for whole, and call
-/// the store damaged. The one before it is there as long as a newer one has not got its name, and
-/// the log has everything since.
+/// Removes what a kill left half written, where sled would call the store damaged. Snapshots: the
+/// one before is there as long as a newer one has not got its name, and the log has everything
+/// since. And the file of parameters, which comes first, of a store that never came to be.
 pub(super) fn drop_unfinished(dir: &Path) -> io::Result<()> {
     // Whoever holds the store may be writing one just now.
     let held = match File::open(dir.join("db")) {
         Ok(log) => log,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return gone_is_fine(fs::remove_file(dir.join("conf")));
+        }
         Err(_) => return Ok(()),
     };
     if held.try_lock().is_err() {

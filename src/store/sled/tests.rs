@@ -75,6 +75,18 @@ fn a_snapshot_that_a_kill_left_half_written_is_no_damage() {
 }
 
 #[test]
+fn a_kill_while_the_store_is_made_is_no_damage() {
+    let (engine, whole) = new();
+    drop(engine);
+    let parameters = fs::read(whole.path().join("conf")).unwrap();
+    for written in [0, 1, parameters.len() - 4, parameters.len() - 1] {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("conf"), &parameters[..written]).unwrap();
+        open(dir.path());
+    }
+}
+
+#[test]
 fn a_reopened_store_is_the_one_it_was() {
     let (engine, dir) = new();
     let ops = (0..500_u32).map(|n| Op::put(Tree::Users, n.to_be_bytes(), [7; 40]));
