@@ -1,10 +1,10 @@
 //! The engine daemons run on: sled 0.34.
 //!
 //! sled is fast and small but must be handled as measured, and this is the one place that
-//! handles it: a small cache, a tidying that is seldom, sorted batches of at most [`BATCH_OPS`] (larger
-//! ones make its memory grow without bound), and one transaction over all trees for what must
-//! be one. sled's own flush leaves file length and device cache to chance on Linux, so ours
-//! ends with an fsync.
+//! handles it: a small cache, seldom tidied, sorted batches of at most [`BATCH_OPS`] (larger ones
+//! make its memory grow without bound), and one transaction over all trees for what must be
+//! one. sled's own flush leaves file length and device cache to chance on Linux, so ours ends
+//! with an fsync.
 //!
 //! Nor does it give back the memory it takes for what is written, short of being closed: so it
 //! is closed and opened after much was written, when nobody is at it.
