@@ -49,6 +49,10 @@ const FLUSHES_PER_MARK: u64 = 64;
 /// 4 MiB: each half of a first run of 10,000 people writes more, a day of changes less.
 const REFRESH_AFTER_BYTES: u64 = 4 * 1024 * 1024;
 
+/// And what part of the store that must be. Opening takes the longer the larger it is, most of a
+/// second with a million people, and everybody waits for it.
+const REFRESH_AFTER_PART: u64 = 64;
+
 /// How long a reopening waits for the lock on the store that it has just let go.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -343,7 +347,9 @@ impl Engine for SledEngine {
     }
 
     fn give_back_memory(&self) -> Result<(), EngineError> {
-        if self.written.load(Ordering::Relaxed) < REFRESH_AFTER_BYTES {
+        let size = self.log.metadata().map_or(0, |log| log.len());
+        let worth_it = REFRESH_AFTER_BYTES.max(size / REFRESH_AFTER_PART);
+        if self.written.load(Ordering::Relaxed) < worth_it {
             return Ok(());
         }
         let began = Instant::now();
