@@ -155,19 +155,11 @@ impl SledEngine {
         if let Some(handles) = slot {
             return Ok(handles.clone());
         }
-        let deadline = Instant::now() + PATIENCE;
-        let opened = loop {
-            let opened = panic_is_damage(&self.place, || {
+        let opened = patiently(|| {
+            panic_is_damage(&self.place, || {
                 Handles::open(&self.dir, &self.place, self.cache_bytes)
-            });
-            match opened {
-                // A thread of sled's may be about to drop the last it has of the lock.
-                Err(EngineError::InUse { .. }) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                opened => break opened?,
-            }
-        };
+            })
+        })?;
         // The height counted so far goes on being counted: it is the same store.
         let handles = Arc::new(opened.0);
         *slot = Some(handles.clone());
@@ -365,6 +357,20 @@ impl Drop for SledEngine {
         // Nobody is left to hear of a failure, and what was promised is flushed already.
         if let Ok(handles) = self.handles() {
             self.raise_waterline(&handles).ok();
+        }
+    }
+}
+
+/// Opens what was closed just now: a thread of sled's may be about to drop the last it has of the
+/// lock.
+fn patiently<T>(open: impl Fn() -> Result<T, EngineError>) -> Result<T, EngineError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match open() {
+            Err(EngineError::InUse { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            opened => return opened,
         }
     }
 }

@@ -14,14 +14,7 @@ use super::*;
 const CACHE_BYTES: u64 = 1 << 20;
 
 fn open(dir: &Path) -> SledEngine {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match SledEngine::open(dir, CACHE_BYTES) {
-            // A thread of sled's may be about to drop the last that the one before has of the lock.
-            Err(EngineError::InUse { .. }) if Instant::now() < deadline => std::thread::yield_now(),
-            opened => return opened.unwrap(),
-        }
-    }
+    patiently(|| SledEngine::open(dir, CACHE_BYTES)).unwrap()
 }
 
 fn refused(dir: &Path) -> String {
